@@ -1,0 +1,239 @@
+"""What a failed transaction means, by the driver's own codes."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from sqlalchemy.exc import DBAPIError, StatementError
+
+from holdfast.errors import (
+    CommitOutcomeUnknownError,
+    PartialCommitError,
+    TransactionAbortedError,
+    TransactionTimeoutError,
+    UncommittedChangesError,
+)
+from holdfast.problems import Problem
+
+__all__ = ("database_error", "is_outcome_unknown", "problem_for", "undoes_transaction")
+
+UNIQUE = Problem(
+    "unique-violation",
+    HTTPStatus.CONFLICT,
+    "Already exists",
+    "A value that must be unique is already taken. Nothing was changed.",
+)
+FOREIGN_KEY = Problem(
+    "foreign-key-violation",
+    HTTPStatus.CONFLICT,
+    "Reference conflict",
+    "What is referred to does not exist, or is still referred to. Nothing was changed.",
+)
+EXCLUSION = Problem(
+    "exclusion-violation",
+    HTTPStatus.CONFLICT,
+    "Conflicts with another record",
+    "The values overlap those of another record. Nothing was changed.",
+)
+CHECK = Problem(
+    "check-violation",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "Not acceptable",
+    "A value breaks a rule of the data. Nothing was changed.",
+)
+NOT_NULL = Problem(
+    "not-null-violation",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "Value missing",
+    "A value that is required is missing. Nothing was changed.",
+)
+CONFLICT = Problem(
+    "serialization-failure",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Concurrent change",
+    "The request met a concurrent change. Nothing was changed; repeat it.",
+    retry_after=1,
+)
+LOCKED = Problem(
+    "lock-timeout",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Locked",
+    "The data is locked by another request. Nothing was changed; repeat it later.",
+    retry_after=1,
+)
+UNAVAILABLE = Problem(
+    "database-unavailable",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Database unavailable",
+    "The database cannot be reached. Nothing was changed; repeat the request later.",
+    retry_after=1,
+)
+COMMIT_FAILED = Problem(
+    "commit-failed",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "Not committed",
+    "The transaction could not be committed. Nothing was changed.",
+)
+OUTCOME_UNKNOWN = Problem(
+    CommitOutcomeUnknownError.code,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "Outcome unknown",
+    "The result of the commit was lost: the change may or may not have been made. "
+    "Read the data again before repeating the request.",
+    extensions={"committed": "unknown"},
+)
+PARTIAL_COMMIT = Problem(
+    PartialCommitError.code,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "Partly committed",
+    "The change was made in one database but not in another.",
+    extensions={"committed": "partial"},
+)
+UNCOMMITTED = Problem(
+    UncommittedChangesError.code,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "Not committed",
+    "The change was never committed. Nothing was changed.",
+)
+
+_BY_CLASS: dict[type[BaseException], Problem] = {
+    CommitOutcomeUnknownError: OUTCOME_UNKNOWN,
+    PartialCommitError: PARTIAL_COMMIT,
+    TransactionTimeoutError: UNAVAILABLE,
+    UncommittedChangesError: UNCOMMITTED,
+}
+
+# Codes: appendix A of the PostgreSQL manual, "Result and Error Codes" of SQLite (extended codes),
+# the error references of MariaDB and MySQL. Each driver's codes have their own shape.
+_BY_CODE: dict[str | int, Problem] = {
+    "23505": UNIQUE,
+    "23503": FOREIGN_KEY,
+    "23001": FOREIGN_KEY,
+    "23P01": EXCLUSION,
+    "23514": CHECK,
+    "23502": NOT_NULL,
+    "40001": CONFLICT,
+    "40P01": CONFLICT,
+    "55P03": LOCKED,
+    "57P01": UNAVAILABLE,
+    "57P02": UNAVAILABLE,
+    "57P03": UNAVAILABLE,
+    "53300": UNAVAILABLE,
+    "25006": UNAVAILABLE,
+    "SQLITE_CONSTRAINT_UNIQUE": UNIQUE,
+    "SQLITE_CONSTRAINT_PRIMARYKEY": UNIQUE,
+    "SQLITE_CONSTRAINT_ROWID": UNIQUE,
+    "SQLITE_CONSTRAINT_FOREIGNKEY": FOREIGN_KEY,
+    "SQLITE_CONSTRAINT_CHECK": CHECK,
+    "SQLITE_CONSTRAINT_NOTNULL": NOT_NULL,
+    "SQLITE_BUSY": LOCKED,
+    "SQLITE_BUSY_SNAPSHOT": CONFLICT,
+    "SQLITE_BUSY_RECOVERY": LOCKED,
+    "SQLITE_LOCKED": LOCKED,
+    1062: UNIQUE,
+    1451: FOREIGN_KEY,
+    1452: FOREIGN_KEY,
+    1048: NOT_NULL,
+    1364: NOT_NULL,
+    3819: CHECK,
+    4025: CHECK,
+    1213: CONFLICT,
+    1020: CONFLICT,
+    1205: LOCKED,
+    1047: UNAVAILABLE,
+}
+
+# "Statement completion unknown", and the ways in which a server or its connection goes away.
+_LOSS_CODES = frozenset({"40003", "57P01", "57P02"})
+_LOSS_CLASS = "08"
+
+# The server has already rolled back the whole transaction, and a COMMIT would succeed on nothing.
+_UNDOING_CODES = frozenset(
+    {
+        1213,
+        1020,
+        "SQLITE_FULL",
+        "SQLITE_IOERR",
+        "SQLITE_NOMEM",
+        "SQLITE_INTERRUPT",
+        "SQLITE_BUSY_SNAPSHOT",
+    }
+)
+
+_CHAIN_LIMIT = 20
+
+
+def problem_for(error: BaseException, *, settling: bool = False) -> Problem | None:
+    """Return what to tell the client about an error, or None where it is not a database's.
+
+    Args:
+        error: The error as it reached the boundary; causes are followed to the driver's own.
+        settling: Whether flush or COMMIT failed, rather than a statement of the handler: then every
+            database error has an answer.
+    """
+    own = _BY_CLASS.get(type(error))
+    if own is not None:
+        return own
+    aborted = isinstance(error, TransactionAbortedError)
+    found = database_error(error)
+    problem = None if found is None else _problem_by_code(found)
+    if problem is None and (aborted or (settling and found is not None)):
+        return COMMIT_FAILED
+    return problem
+
+
+def _problem_by_code(error: BaseException) -> Problem | None:
+    for code in _codes(error):
+        if code in _BY_CODE:
+            return _BY_CODE[code]
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return UNAVAILABLE if lost else None
+
+
+def database_error(error: BaseException) -> BaseException | None:
+    """Return the database error at the root of an exception, or None.
+
+    Layers above the driver wrap its errors, some as a class that says less (Advanced Alchemy makes
+    an ``IntegrityError`` of them all), so the chain is followed to SQLAlchemy's own wrapper.
+    """
+    return next((link for link in _chain(error) if isinstance(link, StatementError)), None)
+
+
+def is_outcome_unknown(error: BaseException) -> bool:
+    """Tell whether a COMMIT that ended with this error may nevertheless have taken effect.
+
+    A loss of the connection says nothing about the COMMIT that was in flight. An error that carries
+    a statement came before COMMIT itself.
+    """
+    if getattr(error, "statement", None):
+        return False
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return any(
+        code in _LOSS_CODES or code.startswith(_LOSS_CLASS)
+        for code in _codes(error)
+        if isinstance(code, str)
+    )
+
+
+def undoes_transaction(error: BaseException) -> bool:
+    """Tell whether the server undid the whole transaction when it reported this error."""
+    return not _UNDOING_CODES.isdisjoint(_codes(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    for _ in range(_CHAIN_LIMIT):
+        if link is None:
+            return
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _codes(error: BaseException) -> Iterator[str | int]:
+    original = getattr(error, "orig", None) or error
+    for attribute in ("sqlstate", "pgcode", "sqlite_errorname"):
+        code = getattr(original, attribute, None)
+        if isinstance(code, str):
+            yield code
+    if original.args and isinstance(original.args[0], int):
+        yield original.args[0]

@@ -1,0 +1,91 @@
+"""How far a request has come, and who has to wait for it."""
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Generator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import Enum, auto
+from typing import Any
+
+from sqlalchemy.util import await_only
+from sqlalchemy.util.concurrency import in_greenlet
+
+__all__ = ("Phase", "Progress")
+
+
+class Phase(Enum):
+    """How far a request has come."""
+
+    OPEN = auto()
+    """The handler is at work; its transaction is open."""
+    SETTLING = auto()
+    """The response is about to start: flush, COMMIT or ROLLBACK are under way."""
+    SERVED = auto()
+    """The response has started: connections are back, sessions only read."""
+    ENDED = auto()
+    """The request is over."""
+
+
+# Set in the task that ends a transaction; worker threads inherit it.
+_settling: ContextVar["Progress | None"] = ContextVar("holdfast_settling", default=None)
+
+
+class Progress:
+    """Where a request stands, shared by its sessions.
+
+    Args:
+        scope: The ASGI scope, in which the router leaves the endpoint.
+        patience: Seconds that work beside the request waits for the response to start.
+    """
+
+    def __init__(self, scope: MutableMapping[str, Any], patience: float) -> None:
+        self.phase = Phase.OPEN
+        self._scope = scope
+        self._patience = patience
+        self._owners = {asyncio.current_task()}
+        self._started = asyncio.Event()
+        self._started_for_threads = threading.Event()
+
+    def handled_here(self) -> None:
+        """Note that the current task is the one that answers, whatever middleware spawned it."""
+        self._owners.add(asyncio.current_task())
+
+    @contextmanager
+    def settling(self) -> Generator[None]:
+        """Mark the current task as the one that ends the transaction."""
+        self.phase = Phase.SETTLING
+        token = _settling.set(self)
+        try:
+            yield
+        finally:
+            _settling.reset(token)
+
+    def reached(self, phase: Phase) -> None:
+        """Note a phase after the start, and let those who waited for it go on."""
+        self.phase = phase
+        self._started.set()
+        self._started_for_threads.set()
+
+    def wait_for_turn(self) -> None:
+        """Hold back work that must not run beside COMMIT.
+
+        The body of a generator endpoint belongs after the start, but FastAPI begins an SSE producer
+        beside it: one statement could land inside the transaction and the next outside.
+        """
+        if self.phase in {Phase.SERVED, Phase.ENDED} or _settling.get() is self:
+            return
+        if in_greenlet():
+            foreign = asyncio.current_task() not in self._owners
+            if self.phase is Phase.SETTLING or (foreign and self._is_generator_endpoint()):
+                await_only(asyncio.wait_for(self._started.wait(), self._patience))
+        elif self.phase is Phase.SETTLING:
+            self._started_for_threads.wait(self._patience)
+
+    def _is_generator_endpoint(self) -> bool:
+        endpoint = self._scope.get("endpoint")
+        if endpoint is None:
+            return False
+        function = inspect.unwrap(endpoint)
+        return inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function)

@@ -1,0 +1,242 @@
+"""A request's sessions, and the one moment at which they are committed or rolled back."""
+
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from holdfast.errors import (
+    CommitOutcomeUnknownError,
+    OutsideBoundaryError,
+    PartialCommitError,
+    ResponseStartedError,
+    TransactionTimeoutError,
+    UncommittedChangesError,
+)
+from holdfast.transaction.events import watch
+from holdfast.transaction.guard import Guard
+from holdfast.transaction.progress import Phase, Progress
+from holdfast.transaction.shield import finish
+from holdfast.transaction.unit import AnyUnit, AsyncUnit, SessionSource, SyncUnit
+
+__all__ = ("SCOPE_KEY", "Owner", "RequestTransaction", "request_transaction")
+
+logger = logging.getLogger("holdfast.transaction")
+
+SCOPE_KEY = "holdfast.transactions"
+"""Where a scope holds its transactions, by owner. Written by the boundary, read by sessions."""
+
+_SUCCESS = range(200, 300)
+_REDIRECTION = range(300, 400)
+
+
+class Owner(Protocol):
+    """Whoever attached a boundary: an extension with its databases."""
+
+    commit_timeout: float
+
+    async def prepare(self) -> None:
+        """Make ready for a request."""
+
+
+class RequestTransaction:
+    """Owns one request's sessions, one per bind.
+
+    Args:
+        scope: The request's ASGI scope.
+        timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
+    """
+
+    def __init__(self, scope: MutableMapping[str, Any], timeout: float) -> None:
+        self.progress = Progress(scope, timeout)
+        self._scope = scope
+        self._timeout = timeout
+        self._units: dict[str, tuple[SessionSource, AnyUnit]] = {}
+        self._at_stake = False
+
+    def session(self, source: SessionSource, *, handled_here: bool = False) -> Any:
+        """Return the request's session for a database, opening it on first use.
+
+        Args:
+            source: The database's configuration.
+            handled_here: Whether the current task is known to be the one that answers.
+
+        Raises:
+            OutsideBoundaryError: The request is over.
+        """
+        if self.progress.phase is Phase.ENDED:
+            raise OutsideBoundaryError("any more: its request has ended")
+        if handled_here:
+            self.progress.handled_here()
+        key = source.bind_key or "default"
+        if key not in self._units:
+            self._units[key] = (source, self._open(key, source.create_session_maker()()))
+        return self._units[key][1].session
+
+    def _open(self, key: str, session: AsyncSession | Session) -> AnyUnit:
+        unit: AnyUnit
+        if isinstance(session, AsyncSession):
+            unit = AsyncUnit(key, session)
+        else:
+            unit = SyncUnit(key, session)
+        watch(unit.sync_session, Guard(unit, self.progress))
+        return unit
+
+    def owns(self, session: object) -> bool:
+        """Tell whether a session is one of this request's."""
+        return any(unit.session is session for _, unit in self._units.values())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the transaction can still be ended one way or the other."""
+        return self.progress.phase is Phase.OPEN
+
+    async def settle(self, status: int) -> None:
+        """End the transaction as the status demands, just before the response starts.
+
+        Raises:
+            Exception: Flush or COMMIT failed, or changes were left uncommitted; everything that
+                could be is rolled back.
+        """
+        await self._end(lambda: self._settle(status))
+
+    async def abandon(self) -> None:
+        """Roll back, whatever happens to the calling task."""
+        await self._end(self._roll_back)
+
+    async def _end(self, ending: Callable[[], Awaitable[None]]) -> None:
+        if not self._units:
+            self.progress.reached(Phase.SERVED)
+            return
+        try:
+            await finish(self._run(ending), self._timeout)
+            for _, unit in self._units.values():
+                unit.given_up = unit.unflushed()
+        except TimeoutError as error:
+            if any(unit.committing for _, unit in self._units.values()):
+                raise CommitOutcomeUnknownError from error
+            if self._at_stake:
+                raise TransactionTimeoutError(self._timeout) from error
+            logger.warning("ROLLBACK did not end in time; the connection is discarded")
+        finally:
+            self.progress.reached(Phase.SERVED)
+
+    async def _run(self, ending: Callable[[], Awaitable[None]]) -> None:
+        with self.progress.settling():
+            await ending()
+
+    async def _settle(self, status: int) -> None:
+        committing = [unit for source, unit in self._units.values() if commits(source, status)]
+        try:
+            for source, unit in self._units.values():
+                if unit not in committing:
+                    self._check_left_over(source, unit, status)
+            self._at_stake = bool(committing)
+            for unit in committing:
+                await unit.flush()
+            await self._commit(committing)
+            self._at_stake = False
+        except BaseException:
+            await self._roll_back()
+            raise
+        for _, unit in self._units.values():
+            if unit not in committing:
+                await unit.rollback()
+
+    async def _commit(self, units: list[AnyUnit]) -> None:
+        committed: list[str] = []
+        for unit in units:
+            try:
+                await unit.commit()
+            except Exception as error:
+                if committed:
+                    raise PartialCommitError(committed, unit.key) from error
+                raise
+            committed.append(unit.key)
+
+    async def _roll_back(self) -> None:
+        for _, unit in self._units.values():
+            await unit.rollback()
+
+    def _check_left_over(self, source: SessionSource, unit: AnyUnit, status: int) -> None:
+        """Let no change vanish silently behind an answer that does not look like a failure."""
+        if source.on_uncommitted == "ignore":
+            return
+        if status in _REDIRECTION and source.commit_mode == "autocommit" and unit.writes:
+            logger.warning(
+                "%s: changes on bind %r are rolled back with status %s; to keep them, set "
+                'commit_mode="autocommit_include_redirect" or commit before returning',
+                route_name(self._scope),
+                unit.key,
+                status,
+            )
+        if status not in _SUCCESS:
+            return
+        if unit.writes and source.on_uncommitted == "error":
+            raise UncommittedChangesError(route_name(self._scope), unit.key)
+        if unit.writes or unit.unflushed():
+            logger.warning("%s", UncommittedChangesError(route_name(self._scope), unit.key))
+
+    def check_unwritten(self) -> None:
+        """Refuse changes left in a session while nobody could commit them any more.
+
+        Raises:
+            UncommittedChangesError: A session has flushed or executed writes.
+        """
+        for _, unit in self._units.values():
+            if unit.writes:
+                raise UncommittedChangesError(route_name(self._scope), unit.key, websocket=True)
+
+    async def close(self) -> None:
+        """Close every session, for good.
+
+        Raises:
+            ResponseStartedError: Objects were added after the start and never written.
+        """
+        late = any(unit.unflushed().keys() - unit.given_up for _, unit in self._units.values())
+        self.progress.reached(Phase.ENDED)
+        if self._units:
+            try:
+                await finish(self._close(), self._timeout)
+            except TimeoutError:
+                logger.warning("Closing sessions did not end in time; connections are discarded")
+        if late:
+            raise ResponseStartedError("the objects that were added, changed or deleted since")
+
+    async def _close(self) -> None:
+        for _, unit in self._units.values():
+            try:
+                await unit.close()
+            except Exception:
+                logger.warning("Closing a session failed", exc_info=True)
+
+
+def commits(source: SessionSource, status: int) -> bool:
+    """Tell whether a status commits under a database's commit mode."""
+    if source.commit_mode == "autocommit":
+        return status in _SUCCESS
+    if source.commit_mode == "autocommit_include_redirect":
+        return status in _SUCCESS or status in _REDIRECTION
+    return False
+
+
+def request_transaction(scope: MutableMapping[str, Any], owner: object) -> RequestTransaction:
+    """Return the open transaction of a request.
+
+    Raises:
+        OutsideBoundaryError: The scope never passed the owner's boundary.
+    """
+    transaction: RequestTransaction | None = scope.get(SCOPE_KEY, {}).get(owner)
+    if transaction is None:
+        raise OutsideBoundaryError(
+            "here: this scope has not passed the extension's boundary (was it attached with "
+            "`AdvancedAlchemy(config, app=app)`, and is this a middleware around it?)"
+        )
+    return transaction
+
+
+def route_name(scope: MutableMapping[str, Any]) -> str:
+    """Return method and path of a request, for people who read logs."""
+    return f"{scope.get('method', 'WEBSOCKET')} {scope.get('path', '')}"

@@ -1,0 +1,83 @@
+"""Finishing what must not be cut short, within a deadline."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import anyio
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
+from anyio.to_thread import run_sync
+
+__all__ = ("finish", "in_thread")
+
+T = TypeVar("T")
+
+_THREADS = 40
+_limiter: RunVar[CapacityLimiter] = RunVar("holdfast_threads")
+_abandoned: set[asyncio.Task[Any]] = set()
+
+
+async def finish(operation: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Run an operation to its end, even if the calling task is cancelled meanwhile.
+
+    Neither form of cancellation may cut a COMMIT in half: a task of its own keeps out a native
+    ``task.cancel()``, the shielded scope keeps out anyio's. The caller's cancellation is delivered
+    once the operation has ended.
+
+    Args:
+        operation: What to finish.
+        seconds: How long to wait for it. Past that it is cancelled and left to unwind by itself,
+            because a driver may take long to give up on a silent server.
+
+    Returns:
+        What the operation returns.
+
+    Raises:
+        TimeoutError: The deadline passed.
+        asyncio.CancelledError: The caller was cancelled meanwhile.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    task = loop.create_task(operation)
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):
+        while not task.done() and loop.time() < deadline:
+            try:
+                await asyncio.wait((task,), timeout=deadline - loop.time())
+            except asyncio.CancelledError as error:
+                cancelled = error
+    if not task.done():
+        _abandon(task)
+        raise cancelled or TimeoutError
+    if cancelled is not None:
+        _retrieve(task)
+        raise cancelled
+    return task.result()
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """Run a blocking call in a worker thread that handlers cannot use up.
+
+    Handlers that wait for a connection may hold every thread of the default limiter, and the
+    COMMIT that would free one must not queue behind them.
+    """
+    try:
+        limiter = _limiter.get()
+    except LookupError:
+        limiter = CapacityLimiter(_THREADS)
+        _limiter.set(limiter)
+    return await run_sync(call, limiter=limiter)
+
+
+def _abandon(task: asyncio.Task[Any]) -> None:
+    _abandoned.add(task)
+    task.add_done_callback(_abandoned.discard)
+    task.add_done_callback(_retrieve)
+    task.cancel()
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Look at a task's exception, so that the loop does not report it as never retrieved."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,71 @@
+"""Telling statements that read from statements that write."""
+
+import re
+from enum import Enum, auto
+from functools import lru_cache
+
+from sqlalchemy import Executable, FunctionElement, SelectBase, TextClause, UpdateBase
+from sqlalchemy.orm import FromStatement
+from sqlalchemy.sql.ddl import DDLElement
+from sqlalchemy.sql.selectable import TextualSelect
+
+__all__ = ("Effect", "effect_of")
+
+
+class Effect(Enum):
+    """What a statement does to the data, as far as its form tells."""
+
+    READS = auto()
+    WRITES = auto()
+    OTHER = auto()
+    """Neither: ``SET``, ``LOCK``, ``SAVEPOINT`` and the like."""
+
+
+_READING = frozenset({"select", "values", "table", "show", "describe", "desc"})
+_WRITING = frozenset(
+    {
+        *("insert", "update", "delete", "merge", "replace", "upsert", "truncate", "copy", "load"),
+        *("create", "alter", "drop", "rename", "comment", "grant", "revoke", "refresh", "reindex"),
+        *("call", "do"),
+    }
+)
+# Comments, string literals, quoted names and dollar-quoted bodies.
+_OPAQUE = re.compile(
+    r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$""", re.DOTALL
+)
+_WORD = re.compile(r"[a-z_]+")
+_CHANGING_WORDS = frozenset({"insert", "update", "delete", "merge"})
+
+
+def effect_of(statement: Executable) -> Effect:
+    """Return what a statement does, judged by its form.
+
+    A function with side effects in a SELECT cannot be seen; a read-only transaction refuses it.
+    """
+    if isinstance(statement, UpdateBase | DDLElement):
+        return Effect.WRITES
+    if isinstance(statement, TextClause):
+        return _effect_of_text(statement.text)
+    if isinstance(statement, TextualSelect):
+        return effect_of(statement.element)
+    if isinstance(statement, FromStatement):
+        return effect_of(statement.element)
+    if isinstance(statement, SelectBase | FunctionElement):
+        return Effect.READS
+    return Effect.OTHER
+
+
+@lru_cache(maxsize=512)
+def _effect_of_text(sql: str) -> Effect:
+    words = _WORD.findall(_OPAQUE.sub(" ", sql).lower())
+    if not words:
+        return Effect.OTHER
+    if words[0] in _WRITING:
+        return Effect.WRITES
+    if words[0] in {"with", "explain"}:
+        # SELECT ... FOR UPDATE locks, and changes nothing.
+        changes = _CHANGING_WORDS.intersection(
+            word for before, word in zip(["", *words], words, strict=False) if before != "for"
+        )
+        return Effect.WRITES if changes else Effect.READS
+    return Effect.READS if words[0] in _READING else Effect.OTHER

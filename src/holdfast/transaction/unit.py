@@ -1,0 +1,237 @@
+"""One session of one request: what happened on it, and how it ends."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+from typing_extensions import override
+
+from holdfast.errors import CommitOutcomeUnknownError, TransactionAbortedError
+from holdfast.transaction.failure import database_error, is_outcome_unknown, undoes_transaction
+from holdfast.transaction.shield import in_thread
+
+__all__ = ("AnyUnit", "AsyncUnit", "SessionSource", "SyncUnit", "Unit", "raise_commit_error")
+
+logger = logging.getLogger("holdfast.transaction")
+
+T = TypeVar("T")
+SessionT = TypeVar("SessionT", bound=AsyncSession | Session)
+
+
+class SessionSource(Protocol):
+    """What the boundary needs to know of a configured database.
+
+    Attributes:
+        bind_key: Name of the database among those of its extension.
+        commit_mode: Which statuses commit.
+        on_uncommitted: What a success over changes that nobody committed becomes.
+        create_session_maker: Returns what opens sessions.
+    """
+
+    @property
+    def bind_key(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def commit_mode(self) -> Literal["manual", "autocommit", "autocommit_include_redirect"]: ...  # noqa: D102
+
+    @property
+    def on_uncommitted(self) -> Literal["error", "warn", "ignore"]: ...  # noqa: D102
+
+    def create_session_maker(self) -> Callable[[], Any]: ...  # noqa: D102
+
+
+class Unit(ABC, Generic[SessionT]):
+    """One session with what the boundary has to know to end it truthfully.
+
+    The session's events write here (see ``events``); the boundary reads.
+
+    Attributes:
+        key: Bind key of the session's database.
+        session: The session.
+        sync_session: The session underneath, where it is async.
+        errors: Database errors of the transaction under way, including those a handler swallowed.
+        connections: Connections of the transaction under way.
+        writes: Flushes and writing statements since the last commit or rollback.
+        committing: COMMIT is being sent, and its outcome is not known yet.
+        commit_refused: The driver reported an error for COMMIT itself.
+        given_up: Objects that waited for a flush when the transaction was rolled back.
+    """
+
+    def __init__(self, key: str, session: SessionT, sync_session: Session) -> None:
+        self.key = key
+        self.session = session
+        self.sync_session = sync_session
+        self.errors: list[BaseException] = []
+        self.connections: list[Connection] = []
+        self.writes = 0
+        self.committing = False
+        self.commit_refused = False
+        self.given_up: dict[int, object] = {}
+
+    @abstractmethod
+    async def run(self, call: Callable[[Session], T]) -> T:
+        """Run a function that may use the connection on the session."""
+
+    @abstractmethod
+    async def commit_session(self) -> None:
+        """Commit through the session's own method."""
+
+    @abstractmethod
+    async def rollback_session(self) -> None:
+        """Roll back through the session's own method."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the session; its connection, if any, goes back to the pool."""
+
+    def forget_transaction(self) -> None:
+        """Start afresh: the transaction has ended, one way or the other."""
+        self.errors.clear()
+        self.connections.clear()
+        self.writes = 0
+
+    def unflushed(self) -> dict[int, object]:
+        """Return the objects that wait for a flush, by identity."""
+        session = self.sync_session
+        modified = filter(session.is_modified, session.dirty)
+        return {id(item): item for item in (*session.new, *session.deleted, *modified)}
+
+    async def flush(self) -> None:
+        """Send what is pending and make sure that COMMIT can succeed.
+
+        Raises:
+            TransactionAbortedError: A swallowed error had already undone the transaction.
+        """
+        session = self.sync_session
+        if self.errors or session.new or session.dirty or session.deleted:
+            await self.run(self.prepare)
+
+    async def commit(self) -> None:
+        """Commit, after ``flush``.
+
+        Raises:
+            CommitOutcomeUnknownError: The connection was lost while COMMIT was in flight.
+            TransactionAbortedError: A swallowed error had already undone the transaction.
+        """
+        # What was loaded stays readable for background tasks and streams after the last commit.
+        self.sync_session.expire_on_commit = False
+        self.committing = True
+        try:
+            await self.commit_session()
+        except Exception as error:  # noqa: BLE001 - always raises what it means
+            raise_commit_error(self, error)
+        finally:
+            self.committing = False
+
+    async def rollback(self) -> None:
+        """Roll back; a connection that cannot even do that is thrown away."""
+        try:
+            await self.rollback_session()
+        except Exception:
+            logger.warning("ROLLBACK failed; the connection is discarded", exc_info=True)
+            with suppress(Exception):
+                await self.run(Session.invalidate)
+
+    def prepare(self, session: Session) -> None:
+        """Flush and verify; runs where the connection can be used."""
+        try:
+            session.flush()
+            verify(self)
+        except PendingRollbackError as error:
+            raise_aborted(self, error)
+
+
+class AsyncUnit(Unit[AsyncSession]):
+    """A unit over an ``AsyncSession``."""
+
+    def __init__(self, key: str, session: AsyncSession) -> None:
+        super().__init__(key, session, session.sync_session)
+
+    @override
+    async def run(self, call: Callable[[Session], T]) -> T:
+        return await self.session.run_sync(call)
+
+    @override
+    async def commit_session(self) -> None:
+        await self.session.commit()
+
+    @override
+    async def rollback_session(self) -> None:
+        await self.session.rollback()
+
+    @override
+    async def close(self) -> None:
+        await self.session.close()
+
+
+class SyncUnit(Unit[Session]):
+    """A unit over a ``Session``, whose blocking calls run in worker threads."""
+
+    def __init__(self, key: str, session: Session) -> None:
+        super().__init__(key, session, session)
+
+    @override
+    async def run(self, call: Callable[[Session], T]) -> T:
+        return await in_thread(lambda: call(self.session))
+
+    @override
+    async def commit_session(self) -> None:
+        await in_thread(self.session.commit)
+
+    @override
+    async def rollback_session(self) -> None:
+        await in_thread(self.session.rollback)
+
+    @override
+    async def close(self) -> None:
+        if self.session.in_transaction():
+            await in_thread(self.session.close)
+        else:
+            self.session.close()
+
+
+AnyUnit = AsyncUnit | SyncUnit
+
+
+def verify(unit: Unit[Any]) -> None:
+    """Make sure that errors on the unit left a transaction that can commit.
+
+    PostgreSQL answers COMMIT in an aborted transaction with ROLLBACK, and no driver reports it.
+
+    Raises:
+        TransactionAbortedError: The transaction is gone; its cause is the error that undid it.
+    """
+    if not unit.errors:
+        return
+    undoing = next(filter(undoes_transaction, unit.errors), None)
+    if undoing is not None:
+        raise TransactionAbortedError from undoing
+    first = unit.errors[0]
+    for connection in unit.connections:
+        try:
+            connection.execute(select(1))
+        except SQLAlchemyError:
+            raise TransactionAbortedError from first
+
+
+def raise_aborted(unit: Unit[Any], error: Exception) -> NoReturn:
+    """Name the error that undid the transaction, where one was recorded."""
+    raise TransactionAbortedError from (unit.errors[0] if unit.errors else error)
+
+
+def raise_commit_error(unit: Unit[Any], error: Exception) -> NoReturn:
+    """Raise what a failed COMMIT means."""
+    if isinstance(error, PendingRollbackError):
+        raise_aborted(unit, error)
+    found = database_error(error)
+    # Drivers let their own time limits and lost sockets through unwrapped.
+    lost = isinstance(error, OSError) and unit.commit_refused
+    if lost or (found is not None and is_outcome_unknown(found)):
+        raise CommitOutcomeUnknownError from error
+    raise error
