@@ -1,0 +1,137 @@
+"""Holdfast joins FastAPI and SQLAlchemy through Advanced Alchemy.
+
+Every public name of ``advanced_alchemy.extensions.fastapi`` is importable from here. Names are
+resolved on first use, so that importing one part never loads the others.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from advanced_alchemy import (
+        base,
+        exceptions,
+        filters,
+        mixins,
+        operations,
+        repository,
+        service,
+        types,
+        utils,
+    )
+    from advanced_alchemy.alembic.commands import AlembicCommands
+    from advanced_alchemy.config import (
+        AlembicAsyncConfig,
+        AlembicSyncConfig,
+        AsyncSessionConfig,
+        SyncSessionConfig,
+    )
+
+    from holdfast import errors, problems, providers, testing
+    from holdfast.providers import (
+        DEPENDENCY_DEFAULTS,
+        ChoiceField,
+        DependencyCache,
+        DependencyDefaults,
+        FieldNameType,
+        FilterConfig,
+        dep_cache,
+        provide_filters,
+        provide_service,
+    )
+    from holdfast.wiring.cli import (
+        assign_cli_group,
+        get_database_migration_plugin,
+        register_database_commands,
+    )
+    from holdfast.wiring.config import EngineConfig, SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
+    from holdfast.wiring.extension import AdvancedAlchemy
+    from holdfast.wiring.sqlite import SQLitePragmas
+
+__all__ = (
+    "DEPENDENCY_DEFAULTS",
+    "AdvancedAlchemy",
+    "AlembicAsyncConfig",
+    "AlembicCommands",
+    "AlembicSyncConfig",
+    "AsyncSessionConfig",
+    "ChoiceField",
+    "DependencyCache",
+    "DependencyDefaults",
+    "EngineConfig",
+    "FieldNameType",
+    "FilterConfig",
+    "SQLAlchemyAsyncConfig",
+    "SQLAlchemySyncConfig",
+    "SQLitePragmas",
+    "SyncSessionConfig",
+    "assign_cli_group",
+    "base",
+    "dep_cache",
+    "errors",
+    "exceptions",
+    "filters",
+    "get_database_migration_plugin",
+    "mixins",
+    "operations",
+    "problems",
+    "provide_filters",
+    "provide_service",
+    "providers",
+    "register_database_commands",
+    "repository",
+    "service",
+    "testing",
+    "types",
+    "utils",
+)
+
+__version__ = "0.1.0"
+
+_NAMES_OF = {
+    "advanced_alchemy.alembic.commands": ("AlembicCommands",),
+    "advanced_alchemy.config": (
+        "AlembicAsyncConfig",
+        "AlembicSyncConfig",
+        "AsyncSessionConfig",
+        "SyncSessionConfig",
+    ),
+    "holdfast.providers": (
+        "DEPENDENCY_DEFAULTS",
+        "ChoiceField",
+        "DependencyCache",
+        "DependencyDefaults",
+        "FieldNameType",
+        "FilterConfig",
+        "dep_cache",
+        "provide_filters",
+        "provide_service",
+    ),
+    "holdfast.wiring.cli": (
+        "assign_cli_group",
+        "get_database_migration_plugin",
+        "register_database_commands",
+    ),
+    "holdfast.wiring.config": ("EngineConfig", "SQLAlchemyAsyncConfig", "SQLAlchemySyncConfig"),
+    "holdfast.wiring.extension": ("AdvancedAlchemy",),
+    "holdfast.wiring.sqlite": ("SQLitePragmas",),
+}
+_MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
+_OWN_MODULES = frozenset({"errors", "problems", "providers", "testing"})
+
+
+def __getattr__(name: str) -> Any:
+    """Resolve a public name, and remember it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _MODULE_OF:
+        value = getattr(import_module(_MODULE_OF[name]), name)
+    else:
+        package = __name__ if name in _OWN_MODULES else "advanced_alchemy"
+        value = import_module(f"{package}.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""How Holdfast is wired into an application: configuration, extension, dependencies."""

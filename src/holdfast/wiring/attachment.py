@@ -1,0 +1,167 @@
+"""Attaching databases to an application: boundary, lifespan, and what can go wrong there."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from advanced_alchemy.routing.context import reset_routing_context
+from starlette.middleware import Middleware
+
+from holdfast.errors import ConfigurationError
+from holdfast.transaction.boundary import TransactionBoundary
+from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from holdfast.wiring.sessions import AnyConfig
+
+__all__ = ("Attachment",)
+
+
+class Attachment:
+    """The part of the extension that lives in an application: start-up, requests, shutdown.
+
+    Args:
+        config: One database, or several with a bind key each.
+        app: The application to attach to; ``init_app`` does it later.
+        commit_timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
+    """
+
+    def __init__(
+        self,
+        config: "AnyConfig | Sequence[AnyConfig]",
+        app: "Starlette | None" = None,
+        *,
+        commit_timeout: float = 10.0,
+    ) -> None:
+        self._config = config if isinstance(config, Sequence) else [config]
+        self._app: Starlette | None = None
+        self._started = False
+        self.commit_timeout = commit_timeout
+        if commit_timeout <= 0:
+            raise ConfigurationError(
+                f"commit_timeout={commit_timeout!r} leaves no time. Write seconds above 0."
+            )
+        self._mapped_configs = self.map_configs()
+        if app is not None:
+            self.init_app(app)
+
+    @property
+    def config(self) -> "Sequence[AnyConfig]":
+        """The databases, in the order in which they commit."""
+        return self._config
+
+    @property
+    def app(self) -> "Starlette":
+        """The application that was attached last.
+
+        Raises:
+            ConfigurationError: None was.
+        """
+        if self._app is None:
+            raise ConfigurationError(
+                "The extension is not attached to an application. Call `init_app(app)` first."
+            )
+        return self._app
+
+    def map_configs(self) -> "dict[str, AnyConfig]":
+        """Return the databases by bind key; a missing key becomes ``default``.
+
+        Raises:
+            ConfigurationError: There is none, one is of a foreign class, or two share a key.
+        """
+        if not self._config:
+            raise ConfigurationError("There is no database. Pass `SQLAlchemyAsyncConfig(...)`.")
+        mapped: dict[str, AnyConfig] = {}
+        for config in self._config:
+            _check_class(config)
+            config.bind_key = config.bind_key or "default"
+            if config.bind_key in mapped:
+                raise ConfigurationError(
+                    f"Two configs have the bind key {config.bind_key!r}. "
+                    'Give each its own: `SQLAlchemyAsyncConfig(bind_key="reports", ...)`.'
+                )
+            mapped[config.bind_key] = config
+        return mapped
+
+    def init_app(self, app: "Starlette") -> None:
+        """Attach to an application.
+
+        Adds the transaction boundary as its innermost middleware and starts and stops the
+        databases with its lifespan. One extension may serve an application and those mounted in it.
+
+        Raises:
+            ConfigurationError: The application has started, or has an extension already.
+        """
+        if getattr(app.state, "advanced_alchemy", None) is not None:
+            raise ConfigurationError(
+                "This application has its databases already, and a second boundary would commit "
+                "apart from the first. Pass all configs to one extension: "
+                "`AdvancedAlchemy(config=[first, second], app=app)`."
+            )
+        if app.middleware_stack is not None:
+            raise ConfigurationError(
+                "The application has started, so its middleware can no longer change. "
+                "Attach the extension where the application is made, not in its lifespan."
+            )
+        for config in self._config:
+            config.init_app(app)
+        self._app = app
+        app.state.advanced_alchemy = self
+        # At the end of the list, which is the inside: `add_middleware` inserts at its start.
+        app.user_middleware.append(Middleware(TransactionBoundary, owner=self))
+        self._wrap_lifespan(app)
+
+    def _wrap_lifespan(self, app: "Starlette") -> None:
+        inner = app.router.lifespan_context
+
+        @asynccontextmanager
+        async def lifespan(app: "Starlette") -> AsyncGenerator[Any, None]:
+            async with self.lifespan(app), inner(app) as state:
+                yield state
+
+        app.router.lifespan_context = lifespan
+
+    @asynccontextmanager
+    async def lifespan(self, app: "Starlette") -> AsyncGenerator[None, None]:
+        """Start the databases, and stop them at the end."""
+        del app
+        await self.on_startup()
+        self._started = True
+        try:
+            yield
+        finally:
+            self._started = False
+            await self.on_shutdown()
+
+    async def on_startup(self) -> None:
+        """Create tables where a configuration asks for it."""
+        for config in self._config:
+            await config.on_startup()
+
+    async def on_shutdown(self) -> None:
+        """Dispose of every engine; the extension can be started again."""
+        for config in self._config:
+            await config.on_shutdown()
+
+    async def prepare(self) -> None:
+        """Make ready for a request; the boundary calls this.
+
+        Nobody runs the lifespan of a mounted application, nor do some test transports run any: the
+        first request then starts the databases.
+        """
+        reset_routing_context()
+        if not self._started:
+            await self.on_startup()
+            self._started = True
+
+
+def _check_class(config: object) -> None:
+    if isinstance(config, SQLAlchemyAsyncConfig | SQLAlchemySyncConfig):
+        return
+    kind = type(config)
+    raise ConfigurationError(
+        f"{kind.__module__}.{kind.__qualname__} is not a config of Holdfast. Import "
+        "`SQLAlchemyAsyncConfig` or `SQLAlchemySyncConfig` from `holdfast` and pass an instance."
+    )

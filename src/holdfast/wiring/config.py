@@ -1,0 +1,260 @@
+"""One database each: what upstream's configurations hold, and how requests end on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from advanced_alchemy.base import metadata_registry
+from advanced_alchemy.config import EngineConfig as _EngineConfig
+from advanced_alchemy.config import SQLAlchemyAsyncConfig as _AsyncConfig
+from advanced_alchemy.config import SQLAlchemySyncConfig as _SyncConfig
+from advanced_alchemy.routing.maker import dispose_session_maker_async, dispose_session_maker_sync
+from advanced_alchemy.utils.serialization import decode_json, encode_json, schema_dump
+from sqlalchemy import Engine, MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from holdfast.errors import ConfigurationError
+from holdfast.transaction.request import commits
+from holdfast.wiring.sqlite import SQLitePragmas
+from holdfast.wiring.tables import create_missing_tables, outlasting_races
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = (
+    "CommitMode",
+    "EngineConfig",
+    "OnUncommitted",
+    "SQLAlchemyAsyncConfig",
+    "SQLAlchemySyncConfig",
+)
+
+CommitMode = Literal["manual", "autocommit", "autocommit_include_redirect"]
+"""Who commits: the handler, the boundary on a 2xx, or the boundary on a 2xx or 3xx."""
+
+OnUncommitted = Literal["error", "warn", "ignore"]
+"""What a 2xx over changes that nobody committed becomes in manual mode."""
+
+
+def _to_json(value: Any) -> str:
+    return encode_json(schema_dump(value))
+
+
+@dataclass
+class EngineConfig(_EngineConfig):
+    """Options of a SQLAlchemy engine, with JSON columns that take schema objects.
+
+    Attributes:
+        json_deserializer: Turns the text of a JSON column into Python objects.
+        json_serializer: Turns Python objects, schema instances included, into that text.
+    """
+
+    json_deserializer: Callable[[str], Any] = decode_json
+    json_serializer: Callable[[Any], str] = _to_json
+
+
+@dataclass(eq=False)
+class SQLAlchemyAsyncConfig(_AsyncConfig):
+    """A database reached through an async driver.
+
+    Takes every option of ``advanced_alchemy.config.SQLAlchemyAsyncConfig``, and:
+
+    Attributes:
+        app: The application it was last attached to.
+        commit_mode: Who commits, by the status of the answer.
+        engine_key: Accepted as upstream's; engines are found by ``bind_key``.
+        session_key: Accepted as upstream's; sessions are found by ``bind_key``.
+        session_maker_key: Accepted as upstream's.
+        on_uncommitted: What a 2xx becomes in manual mode when changes were left uncommitted.
+        sqlite_pragmas: Pragmas for every connection, where the database is SQLite.
+    """
+
+    app: "Starlette | None" = None
+    commit_mode: CommitMode = "manual"
+    engine_key: str = "db_engine"
+    session_key: str = "db_session"
+    session_maker_key: str = "session_maker_class"
+    engine_config: EngineConfig = field(  # pyright: ignore[reportIncompatibleVariableOverride]
+        default_factory=EngineConfig
+    )
+    on_uncommitted: OnUncommitted = "error"
+    sqlite_pragmas: SQLitePragmas | None = None
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        super().__post_init__()
+        if self.engine_instance is not None and self.sqlite_pragmas is not None:
+            self.sqlite_pragmas.install(self.engine_instance.sync_engine)
+
+    def init_app(self, app: "Starlette") -> None:
+        """Make ready to serve an application; the extension calls this."""
+        self.app = app
+        self.bind_key = self.bind_key or "default"
+        self.create_session_maker()
+
+    def get_engine(self) -> AsyncEngine:
+        """Return the engine, creating it on first use."""
+        if self.engine_instance is None:
+            engine = super().get_engine()
+            if self.sqlite_pragmas is not None:
+                self.sqlite_pragmas.install(engine.sync_engine)
+        return super().get_engine()
+
+    def create_session_maker(self) -> Callable[[], AsyncSession]:
+        """Return the session maker, creating it on first use."""
+        if self.session_maker is None:
+            self.get_engine()
+        return super().create_session_maker()
+
+    async def create_all_metadata(self) -> None:
+        """Create the tables that are missing; safe when several workers start at once.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: The database refused.
+        """
+        await outlasting_races(self._create_all)
+
+    async def _create_all(self) -> None:
+        async with self.get_engine().begin() as connection:
+            await connection.run_sync(create_missing_tables, _metadata_of(self.bind_key))
+
+    async def on_startup(self) -> None:
+        """Create the tables, where the configuration asks for it."""
+        if self.create_all:
+            await self.create_all_metadata()
+
+    async def on_shutdown(self) -> None:
+        """Dispose of the engine; the next start opens its pool anew."""
+        await self.close_engine()
+
+    async def close_engine(self) -> None:
+        """Close every pooled connection."""
+        if self.engine_instance is not None:
+            await self.engine_instance.dispose()
+        await dispose_session_maker_async(self.session_maker)
+
+    async def session_handler(
+        self, session: AsyncSession, request: "Request", response: "Response"
+    ) -> None:
+        """End a session by an answer's status, for code that manages sessions by hand.
+
+        Args:
+            session: The session to commit or roll back, and to close.
+            request: Unused; part of upstream's signature.
+            response: The answer, not sent yet.
+
+        Raises:
+            Exception: COMMIT failed, and the answer must not be sent.
+        """
+        del request
+        async with session:
+            if commits(self, response.status_code):
+                await session.commit()
+            else:
+                await session.rollback()
+
+
+@dataclass(eq=False)
+class SQLAlchemySyncConfig(_SyncConfig):
+    """A database reached through a sync driver, whose blocking calls run in worker threads.
+
+    Takes every option of ``advanced_alchemy.config.SQLAlchemySyncConfig``, and those that
+    ``SQLAlchemyAsyncConfig`` describes.
+    """
+
+    app: "Starlette | None" = None
+    commit_mode: CommitMode = "manual"
+    engine_key: str = "db_engine"
+    session_key: str = "db_session"
+    session_maker_key: str = "session_maker_class"
+    engine_config: EngineConfig = field(  # pyright: ignore[reportIncompatibleVariableOverride]
+        default_factory=EngineConfig
+    )
+    on_uncommitted: OnUncommitted = "error"
+    sqlite_pragmas: SQLitePragmas | None = None
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        super().__post_init__()
+        if self.engine_instance is not None and self.sqlite_pragmas is not None:
+            self.sqlite_pragmas.install(self.engine_instance)
+
+    def init_app(self, app: "Starlette") -> None:
+        """Make ready to serve an application; the extension calls this."""
+        self.app = app
+        self.bind_key = self.bind_key or "default"
+        self.create_session_maker()
+
+    def get_engine(self) -> Engine:
+        """Return the engine, creating it on first use."""
+        if self.engine_instance is None:
+            engine = super().get_engine()
+            if self.sqlite_pragmas is not None:
+                self.sqlite_pragmas.install(engine)
+        return super().get_engine()
+
+    def create_session_maker(self) -> Callable[[], Session]:
+        """Return the session maker, creating it on first use."""
+        if self.session_maker is None:
+            self.get_engine()
+        return super().create_session_maker()
+
+    async def create_all_metadata(self) -> None:
+        """Create the tables that are missing; safe when several workers start at once.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: The database refused.
+        """
+        await outlasting_races(lambda: run_in_threadpool(self._create_all))
+
+    def _create_all(self) -> None:
+        with self.get_engine().begin() as connection:
+            create_missing_tables(connection, _metadata_of(self.bind_key))
+
+    async def on_startup(self) -> None:
+        """Create the tables, where the configuration asks for it."""
+        if self.create_all:
+            await self.create_all_metadata()
+
+    async def on_shutdown(self) -> None:
+        """Dispose of the engine; the next start opens its pool anew."""
+        await self.close_engine()
+
+    async def close_engine(self) -> None:
+        """Close every pooled connection."""
+        if self.engine_instance is not None:
+            await run_in_threadpool(self.engine_instance.dispose)
+        await run_in_threadpool(dispose_session_maker_sync, self.session_maker)
+
+    async def session_handler(
+        self, session: Session, request: "Request", response: "Response"
+    ) -> None:
+        """End a session by an answer's status; see ``SQLAlchemyAsyncConfig.session_handler``."""
+        del request
+        try:
+            if commits(self, response.status_code):
+                await run_in_threadpool(session.commit)
+            else:
+                await run_in_threadpool(session.rollback)
+        finally:
+            await run_in_threadpool(session.close)
+
+
+def _metadata_of(bind_key: str | None) -> MetaData:
+    return metadata_registry.get(None if bind_key == "default" else bind_key)
+
+
+def _check_choices(config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig) -> None:
+    for name, choices in (("commit_mode", CommitMode), ("on_uncommitted", OnUncommitted)):
+        value, known = getattr(config, name), get_args(choices)
+        if value not in known:
+            nearest = get_close_matches(str(value), known, n=1) or known[:1]
+            raise ConfigurationError(
+                f"{name}={value!r} is none of {', '.join(map(repr, known))}. "
+                f"Write {name}={nearest[0]!r}."
+            )

@@ -1,0 +1,102 @@
+"""Dependencies that build Advanced Alchemy services on a request's session."""
+
+import inspect
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, TypeVar
+
+from advanced_alchemy.service import (
+    SQLAlchemyAsyncQueryService,
+    SQLAlchemyAsyncRepositoryReadService,
+    SQLAlchemySyncQueryService,
+    SQLAlchemySyncRepositoryReadService,
+)
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from holdfast.errors import ConfigurationError
+from holdfast.transaction.request import request_transaction
+from holdfast.wiring.config import SQLAlchemyAsyncConfig
+from holdfast.wiring.sessions import AnyConfig, SessionProvider
+
+__all__ = ("ServiceT", "service_provider")
+
+logger = logging.getLogger("holdfast.wiring")
+
+AsyncService = SQLAlchemyAsyncQueryService | SQLAlchemyAsyncRepositoryReadService[Any, Any]
+SyncService = SQLAlchemySyncQueryService | SQLAlchemySyncRepositoryReadService[Any, Any]
+
+ServiceT = TypeVar("ServiceT", bound=AsyncService | SyncService)
+
+_ASYNC_CLASSES = (SQLAlchemyAsyncQueryService, SQLAlchemyAsyncRepositoryReadService)
+_SYNC_CLASSES = (SQLAlchemySyncQueryService, SQLAlchemySyncRepositoryReadService)
+
+
+def service_provider(
+    service_class: type[ServiceT],
+    *,
+    owner: object,
+    config: AnyConfig,
+    provide_session: SessionProvider,
+    options: dict[str, Any],
+) -> Callable[..., AsyncGenerator[ServiceT, None]]:
+    """Return a dependency that gives a service on the request's session.
+
+    The service owns nothing: the boundary commits and closes its session, whatever the
+    dependency's scope. A sync service is built without a thread as well; only its queries block.
+
+    Args:
+        service_class: A service class of Advanced Alchemy.
+        owner: The extension whose boundary the request passed.
+        config: The service's database.
+        provide_session: The dependency that gives its session.
+        options: Options of ``service_class.new``.
+
+    Raises:
+        ConfigurationError: The class is no service, or one for the other kind of driver.
+    """
+    _check_service(service_class, config)
+    warned: set[str] = set()
+
+    async def provide_service(
+        connection: HTTPConnection, session: Annotated[Any, Depends(provide_session)]
+    ) -> AsyncGenerator[ServiceT, None]:
+        if not warned and not request_transaction(connection.scope, owner).owns(session):
+            warned.add(service_class.__name__)
+            logger.warning(
+                "The session of %s was overridden, so Holdfast neither commits nor closes it",
+                service_class.__name__,
+            )
+        async with _entered(service_class.new(session=session, **options)) as service:
+            yield service
+
+    return provide_service
+
+
+@asynccontextmanager
+async def _entered(manager: Any) -> AsyncGenerator[Any, None]:
+    """Enter an async or a sync context manager."""
+    if hasattr(manager, "__aenter__"):
+        async with manager as value:
+            yield value
+    else:
+        with manager as value:
+            yield value
+
+
+def _check_service(service_class: Any, config: AnyConfig) -> None:
+    known = (*_ASYNC_CLASSES, *_SYNC_CLASSES)
+    if not inspect.isclass(service_class) or not issubclass(service_class, known):
+        raise ConfigurationError(
+            f"{service_class!r} is not a service class. Pass a subclass of "
+            "`service.SQLAlchemyAsyncRepositoryService` (or its sync counterpart), not an instance."
+        )
+    wants_async = issubclass(service_class, _ASYNC_CLASSES)
+    if wants_async != isinstance(config, SQLAlchemyAsyncConfig):
+        kind, other = ("async", "sync") if wants_async else ("sync", "async")
+        remedy = f"Use `SQLAlchemy{kind.title()}Config`, or name another bind with `key=`."
+        raise ConfigurationError(
+            f"{service_class.__name__} is a service for {kind} sessions, "
+            f"but bind {config.bind_key!r} is {other}. {remedy}"
+        )
