@@ -1,0 +1,1 @@
+"""A service over the airports of the world: `python -m examples.airports`."""
