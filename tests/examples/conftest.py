@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from examples.airports.loading import Row, load, read_airports
 
+from examples.airports.loading import Row, load, read_airports
 from holdfast.testing import client
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.examples.conftest import Query
 
 from holdfast.testing import count_statements
+from tests.examples.conftest import Query
 
 if TYPE_CHECKING:
     import httpx2

@@ -8,11 +8,11 @@ from threading import Timer
 from types import ModuleType
 
 import pytest
+
 from examples.airports.loading import Row, load, read_airports, read_countries
 from examples.airports.storage import DATA_VERSION, StartupError, State, prepare
-from tests.examples.conftest import Query
-
 from holdfast.testing import count_statements
+from tests.examples.conftest import Query
 
 
 def test_every_airport_is_read() -> None:

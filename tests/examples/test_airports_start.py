@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+
 from tests.examples.conftest import Query
 
 ROOT = Path(__file__).parents[2]
