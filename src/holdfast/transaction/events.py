@@ -9,6 +9,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
 from holdfast.transaction.guard import Guard
 from holdfast.transaction.statements import Effect, effect_of
+from holdfast.transaction.unit import verify
 
 __all__ = ("watch",)
 
@@ -88,8 +89,9 @@ def _after_flush(session: Session, *_: Any) -> None:
 
 def _before_commit(session: Session) -> None:
     guard: Guard | None = session.info.get(_GUARD)
-    if guard is not None:
-        guard.admit()
+    # A savepoint in an aborted transaction is refused by the server itself.
+    if guard is not None and guard.admit() and not session.in_nested_transaction():
+        verify(guard.unit)
 
 
 def _handle_error(context: ExceptionContext) -> None:

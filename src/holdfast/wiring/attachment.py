@@ -1,5 +1,6 @@
 """Attaching databases to an application: boundary, lifespan, and what can go wrong there."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ class Attachment:
         self._config = config if isinstance(config, Sequence) else [config]
         self._app: Starlette | None = None
         self._started = False
+        self._starting = asyncio.Lock()
         self.commit_timeout = commit_timeout
         if commit_timeout <= 0:
             raise ConfigurationError(
@@ -127,9 +129,8 @@ class Attachment:
     async def lifespan(self, app: "Starlette") -> AsyncGenerator[None, None]:
         """Start the databases, and stop them at the end."""
         del app
-        await self.on_startup()
-        self._started = True
         try:
+            await self._start()
             yield
         finally:
             self._started = False
@@ -153,8 +154,13 @@ class Attachment:
         """
         reset_routing_context()
         if not self._started:
-            await self.on_startup()
-            self._started = True
+            await self._start()
+
+    async def _start(self) -> None:
+        async with self._starting:
+            if not self._started:
+                await self.on_startup()
+                self._started = True
 
 
 def _check_class(config: object) -> None:

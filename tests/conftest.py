@@ -1,0 +1,158 @@
+"""Fixtures of the whole suite: real databases, each test with an empty one of its own.
+
+Engines are started by the tests themselves, from installed binaries. Where one is missing, what
+needs it is skipped and the end of the run says how to install it; with `CI=true` or
+`HOLDFAST_REQUIRE_ENGINES=1` it fails instead.
+
+Every `*_database` fixture gives a `tests.engines.database.Database` (url, backend, and `query()`,
+which reads on a connection of its own); the `*_url` fixtures give its URL alone.
+
+| fixture | runs once for each of |
+|---|---|
+| `async_database`, `async_url`, `async_engine` | aiosqlite, asyncpg, psycopg |
+| `sync_database`, `sync_url`, `sync_engine` | pysqlite, psycopg-sync |
+| `any_database` | all five; `is_async` says which |
+| `postgres_database` | asyncpg, psycopg, psycopg-sync |
+| `async_postgres_database` | asyncpg, psycopg |
+| `postgres` | the server itself: one for the whole run |
+
+Fewer backends for one test: `@pytest.mark.parametrize("async_database", ["asyncpg"],
+indirect=True)`. Async tests run on asyncio by AnyIO's plugin, in auto mode: no marker is needed.
+"""
+
+import os
+import signal
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from tests.engines.database import ASYNC_BACKENDS, BACKENDS, SYNC_BACKENDS, Database
+from tests.engines.postgres import PostgresServer, find_binaries
+
+INSTALL = {"PostgreSQL": "apt-get install postgresql"}
+MISSING = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let SIGTERM end the run as Ctrl-C does, so that the engines are stopped."""
+    config.stash[MISSING] = {}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None]:
+    """Say which engines were missing and how to get them, below all else."""
+    yield
+    if missing := config.stash[MISSING]:
+        terminalreporter.section("missing engines")
+        for engine, remedy in missing.items():
+            terminalreporter.write_line(f"{engine}: its tests were not run. Install: {remedy}")
+
+
+def require(config: pytest.Config, engine: str) -> None:
+    """Skip the test for want of an engine, or fail it where engines are required."""
+    config.stash[MISSING][engine] = INSTALL[engine]
+    reason = f"{engine} is not installed ({INSTALL[engine]})"
+    if os.environ.get("CI") == "true" or os.environ.get("HOLDFAST_REQUIRE_ENGINES") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run async tests on asyncio: SQLAlchemy's async engines know no other loop."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> Generator[PostgresServer]:
+    """Start one PostgreSQL for the whole run."""
+    binaries = find_binaries()
+    if binaries is None:
+        require(pytestconfig, "PostgreSQL")
+        return
+    server = PostgresServer(binaries)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@contextmanager
+def empty_database(request: pytest.FixtureRequest) -> Generator[Database]:
+    """Make an empty database for the backend that the fixture is parametrised with."""
+    backend: str = request.param
+    if "sqlite" in backend:
+        yield Database.sqlite(backend, request.getfixturevalue("tmp_path") / "test.sqlite")
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    with server.fresh_database() as name:
+        yield Database.postgres(backend, server, name)
+
+
+@pytest.fixture(params=ASYNC_BACKENDS)
+def async_database(request: pytest.FixtureRequest) -> Generator[Database]:
+    """Give an empty database for an async engine."""
+    with empty_database(request) as database:
+        yield database
+
+
+@pytest.fixture(params=SYNC_BACKENDS)
+def sync_database(request: pytest.FixtureRequest) -> Generator[Database]:
+    """Give an empty database for a sync engine."""
+    with empty_database(request) as database:
+        yield database
+
+
+@pytest.fixture(params=BACKENDS)
+def any_database(request: pytest.FixtureRequest) -> Generator[Database]:
+    """Give an empty database for an async or a sync engine."""
+    with empty_database(request) as database:
+        yield database
+
+
+@pytest.fixture(params=("asyncpg", "psycopg", "psycopg-sync"))
+def postgres_database(request: pytest.FixtureRequest) -> Generator[Database]:
+    """Give an empty PostgreSQL database."""
+    with empty_database(request) as database:
+        yield database
+
+
+@pytest.fixture(params=("asyncpg", "psycopg"))
+def async_postgres_database(request: pytest.FixtureRequest) -> Generator[Database]:
+    """Give an empty PostgreSQL database for an async engine."""
+    with empty_database(request) as database:
+        yield database
+
+
+@pytest.fixture
+def async_url(async_database: Database) -> str:
+    """Give the URL of an empty database, for `create_async_engine`."""
+    return async_database.url
+
+
+@pytest.fixture
+def sync_url(sync_database: Database) -> str:
+    """Give the URL of an empty database, for `create_engine`."""
+    return sync_database.url
+
+
+@pytest.fixture
+async def async_engine(async_url: str) -> AsyncGenerator[AsyncEngine]:
+    """Give an async engine on an empty database, disposed of at the end."""
+    engine = create_async_engine(async_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def sync_engine(sync_url: str) -> Generator[Engine]:
+    """Give a sync engine on an empty database, disposed of at the end."""
+    engine = create_engine(sync_url)
+    yield engine
+    engine.dispose()

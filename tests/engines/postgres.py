@@ -1,0 +1,244 @@
+"""A private PostgreSQL, started from the installed binaries and gone when its owner is.
+
+Nothing outside a temporary folder is touched: own data, own free port, no socket file, no system
+service. PostgreSQL refuses to run as root, so under root it runs as `postgres` or `nobody`.
+"""
+
+import atexit
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypedDict
+
+import psycopg
+from psycopg import sql
+
+__all__ = ("PostgresServer", "find_binaries")
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "max_connections": "60",
+    "shared_buffers": "32MB",
+    "deadlock_timeout": "100ms",
+    "jit": "off",
+}
+START_TIMEOUT = 20.0
+
+
+class _Identity(TypedDict, total=False):
+    user: str
+    group: int
+    extra_groups: list[int]
+
+
+def find_binaries() -> Path | None:
+    """Return the folder that holds `initdb` and `postgres`, the newest where there are several."""
+    candidates = []
+    if config := shutil.which("pg_config"):
+        shown = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
+        candidates.append(Path(shown.stdout.strip()))
+    debian = Path("/usr/lib/postgresql").glob("*/bin")
+    candidates += sorted(debian, key=lambda folder: float(folder.parent.name), reverse=True)
+    if server := shutil.which("postgres"):
+        candidates.append(Path(server).resolve().parent)
+    for folder in candidates:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    return None
+
+
+def _unprivileged() -> _Identity:
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        with suppress(KeyError):
+            return {"user": name, "group": pwd.getpwnam(name).pw_gid, "extra_groups": []}
+    raise RuntimeError("PostgreSQL cannot run as root, and there is no user postgres or nobody.")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            parent = status.read_text().rpartition(")")[2].split()[1]
+            if int(parent) == pid:
+                found.append(int(status.parent.name))
+    return found
+
+
+class PostgresServer:
+    """One server, running from construction until `close()`.
+
+    Args:
+        binaries: The folder of `initdb` and `postgres`, as `find_binaries` returns it.
+    """
+
+    def __init__(self, binaries: Path) -> None:
+        self._binaries = binaries
+        self._identity = _unprivileged()
+        self._folder = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = _free_port()
+        atexit.register(self.close)
+        if user := self._identity.get("user"):
+            shutil.chown(self._folder, user, self._identity["group"])
+        self._initialise()
+        self.start()
+
+    def url(self, driver: str, database: str = "postgres", *, port: int | None = None) -> str:
+        """Return SQLAlchemy's URL of a database on this server.
+
+        Args:
+            driver: `asyncpg`, or `psycopg` for both its sync and its async form.
+            database: As `fresh_database` names it.
+            port: That of a proxy in front of the server.
+        """
+        return f"postgresql+{driver}://postgres@127.0.0.1:{port or self.port}/{database}"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+        """Return an autocommitting connection that is none of the application's."""
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", dbname=database, autocommit=True
+        )
+
+    @contextmanager
+    def fresh_database(self) -> Generator[str]:
+        """Yield the name of an empty database, dropped afterwards whoever is connected to it.
+
+        A server that a test has killed is started again, before and after.
+        """
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        quoted = sql.Identifier(name)
+        self.start()
+        with self.connect() as admin:
+            admin.execute(sql.SQL("CREATE DATABASE {}").format(quoted))
+        try:
+            yield name
+        finally:
+            self.start()
+            with self.connect() as admin:
+                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(quoted))
+
+    def terminate_backends(self, database: str) -> int:
+        """End every connection to `database` from the server's side, and say how many there were.
+
+        Returns once they are gone, so that what follows cannot race with what was under way.
+        """
+        backends = (
+            "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() "
+            "AND backend_type = 'client backend'"
+        )
+        with self.connect() as admin:
+            query = f"SELECT count(pg_terminate_backend(pid, 5000)) {backends}"
+            row = admin.execute(query.encode(), [database]).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def kill9(self) -> None:
+        """End the server and all its processes as a power cut would, with SIGKILL."""
+        process = self._running()
+        # Frozen first, so that it cannot fork a backend that nobody kills: such an orphan would
+        # go on writing.
+        process.send_signal(signal.SIGSTOP)
+        for pid in _children(process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+        self._process = None
+
+    def restart(self) -> None:
+        """Start again on the same port and data, after a clean stop if it is still running."""
+        self.stop()
+        self.start()
+
+    def start(self) -> None:
+        """Start the server unless it runs, and wait until it answers."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._answers():
+            if time.monotonic() > deadline:
+                log = self._log.read_text(errors="replace")
+                raise RuntimeError(f"PostgreSQL did not start:\n{log[-4000:]}")
+            if self._process is None or self._process.poll() is not None:
+                self._process = self._spawn()
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop the server, ending its connections; it keeps its data and its port."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self.kill9()
+            self._process = None
+
+    def close(self) -> None:
+        """Stop the server and remove its folder; doing it twice is harmless."""
+        atexit.unregister(self.close)
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "server.log"
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("The server is not running: call start() first.")
+        return self._process
+
+    def _initialise(self) -> None:
+        options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"]
+        done = subprocess.run(
+            [self._binaries / "initdb", "-D", self._folder / "data", "--no-sync", *options],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            **self._identity,
+        )
+        if done.returncode != 0:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        command = [str(self._binaries / "postgres"), "-D", str(self._folder / "data")]
+        settings = {"port": str(self.port), **SETTINGS}
+        with self._log.open("ab") as log:
+            # A session of its own keeps Ctrl-C away from it: the tests end it, in order.
+            return subprocess.Popen(
+                [*command, *(f"--{name}={value}" for name, value in settings.items())],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+                **self._identity,
+            )
+
+    def _answers(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            return False
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
