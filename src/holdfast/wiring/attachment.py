@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from advanced_alchemy.routing.context import reset_routing_context
@@ -143,8 +143,10 @@ class Attachment:
 
     async def on_shutdown(self) -> None:
         """Dispose of every engine; the extension can be started again."""
-        for config in self._config:
-            await config.on_shutdown()
+        async with AsyncExitStack() as stack:
+            # One that fails must not keep the others open.
+            for config in self._config:
+                stack.push_async_callback(config.on_shutdown)
 
     async def prepare(self) -> None:
         """Make ready for a request; the boundary calls this.

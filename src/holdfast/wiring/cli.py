@@ -5,9 +5,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from advanced_alchemy.cli import add_migration_commands
-from advanced_alchemy.utils.cli_tools import group
-from click import ClickException, pass_context
-from click.exceptions import Exit
 
 from holdfast.errors import ConfigurationError
 
@@ -45,16 +42,16 @@ def register_database_commands(app: "Starlette") -> Any:
     Returns:
         A ``click.Group`` named ``database``.
     """
+    # Loaded here, because click is no dependency: an application without commands does without.
+    tools: Any = import_module("advanced_alchemy.utils.cli_tools")
 
-    @group(name="database", aliases=["db"])
-    @pass_context
-    def database_group(context: Any) -> None:
+    def database(context: Any) -> None:
         """Manage SQLAlchemy database components."""
         context.ensure_object(dict)
         context.obj["configs"] = get_database_migration_plugin(app).config
 
-    add_migration_commands(database_group)
-    return database_group
+    declare = tools.group(name="database", aliases=["db"])
+    return add_migration_commands(declare(tools.click.pass_context(database)))
 
 
 def assign_cli_group(app: "Starlette") -> None:
@@ -66,6 +63,7 @@ def assign_cli_group(app: "Starlette") -> None:
         app: The application whose databases the commands work on.
     """
     try:
+        click: Any = import_module("click.exceptions")
         typer: Any = import_module("typer")
         fastapi_cli: Any = import_module("fastapi_cli.cli").app
     except ImportError:
@@ -80,9 +78,11 @@ def assign_cli_group(app: "Starlette") -> None:
                 prog_name=context.info_name,
                 standalone_mode=False,
             )
-        except Exit as error:
+        except click.Exit as error:
             raise typer.Exit(error.exit_code) from error
-        except ClickException as error:
+        except click.Abort as error:
+            raise typer.Abort from error
+        except click.ClickException as error:
             error.show()
             raise typer.Exit(error.exit_code) from error
 

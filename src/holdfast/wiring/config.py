@@ -11,7 +11,8 @@ from advanced_alchemy.config import SQLAlchemyAsyncConfig as _AsyncConfig
 from advanced_alchemy.config import SQLAlchemySyncConfig as _SyncConfig
 from advanced_alchemy.routing.maker import dispose_session_maker_async, dispose_session_maker_sync
 from advanced_alchemy.utils.serialization import decode_json, encode_json, schema_dump
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Engine, MetaData, make_url
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -98,9 +99,18 @@ class SQLAlchemyAsyncConfig(_AsyncConfig):
         self.create_session_maker()
 
     def get_engine(self) -> AsyncEngine:
-        """Return the engine, creating it on first use."""
+        """Return the engine, creating it on first use.
+
+        Raises:
+            ConfigurationError: The driver is a sync one.
+        """
         if self.engine_instance is None:
-            engine = super().get_engine()
+            try:
+                engine = super().get_engine()
+            except InvalidRequestError as error:
+                raise _wrong_driver(
+                    self, "async", "sqlite+aiosqlite", "postgresql+asyncpg"
+                ) from error
             if self.sqlite_pragmas is not None:
                 self.sqlite_pragmas.install(engine.sync_engine)
         return super().get_engine()
@@ -191,9 +201,15 @@ class SQLAlchemySyncConfig(_SyncConfig):
         self.create_session_maker()
 
     def get_engine(self) -> Engine:
-        """Return the engine, creating it on first use."""
+        """Return the engine, creating it on first use.
+
+        Raises:
+            ConfigurationError: The driver is an async one.
+        """
         if self.engine_instance is None:
             engine = super().get_engine()
+            if engine.dialect.is_async:
+                raise _wrong_driver(self, "sync", "sqlite", "postgresql+psycopg")
             if self.sqlite_pragmas is not None:
                 self.sqlite_pragmas.install(engine)
         return super().get_engine()
@@ -247,6 +263,18 @@ class SQLAlchemySyncConfig(_SyncConfig):
 
 def _metadata_of(bind_key: str | None) -> MetaData:
     return metadata_registry.get(None if bind_key == "default" else bind_key)
+
+
+def _wrong_driver(
+    config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig, kind: str, *examples: str
+) -> ConfigurationError:
+    driver = make_url(config.connection_string or "").drivername
+    other = "Sync" if kind == "async" else "Async"
+    names = " or ".join(f"`{example}://`" for example in examples)
+    return ConfigurationError(
+        f"{driver!r} is no {kind} driver. "
+        f"Write {names} in the connection string, or use `SQLAlchemy{other}Config`."
+    )
 
 
 def _check_choices(config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig) -> None:
