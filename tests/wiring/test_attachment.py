@@ -220,11 +220,15 @@ async def test_a_shutdown_that_fails_keeps_no_other_database_open(tmp_path: Path
     stuck = Stuck(connection_string="sqlite+aiosqlite://", bind_key="two")
     before = async_config(f"sqlite+aiosqlite:///{tmp_path}/test.sqlite")
     after = async_config(f"sqlite+aiosqlite:///{tmp_path}/test.sqlite", bind_key="three")
-    with pytest.raises(OSError, match="cannot close"):
+
+    async def serve() -> None:
         async with client(serving(AdvancedAlchemy([before, stuck, after]))):
             for config in (before, after):
                 async with config.get_engine().connect():
                     pass
+
+    with pytest.raises(OSError, match="cannot close"):
+        await serve()
     for config in (before, after):
         assert config.get_engine().pool.checkedin() == 0  # type: ignore[attr-defined]
 
