@@ -65,6 +65,16 @@ def test_unknown_key_far_from_all() -> None:
         ("pagination_size", -1, "a whole number above zero"),
         ("pagination_size", True, "a whole number above zero"),
         ("pagination_size", "20", "a whole number above zero"),
+        ("max_pagination_size", 0, "a whole number above zero"),
+        ("max_pagination_size", 2**31, "below 2**31"),
+        ("max_offset", -1, "a whole number from zero"),
+        ("max_offset", 2**31, "below 2**31"),
+        ("max_offset", True, "a whole number from zero"),
+        ("max_values", 0, "a whole number above zero"),
+        ("max_search_length", 1.5, "a whole number above zero"),
+        ("stable_order", "name", "True or False"),
+        ("model", "Author", "the mapped class"),
+        ("model", Point, "the mapped class"),
         ("search", "name,,email", 'such as `["name", "email"]` or `"name,email"`'),
         ("search", ["first name"], "field names"),
         ("search", 3, "field names"),
@@ -126,6 +136,33 @@ def test_wrong_default_size() -> None:
         DEFAULT_PAGINATION_SIZE = 0
 
     assert "DEFAULT_PAGINATION_SIZE of Endless is 0" in refusal({}, Endless())
+
+
+@pytest.mark.parametrize(
+    "name", ["MAX_PAGINATION_SIZE", "MAX_OFFSET", "MAX_VALUES", "MAX_SEARCH_LENGTH"]
+)
+def test_wrong_default_limit(name: str) -> None:
+    """A default limit that is no such number is refused, naming it."""
+    defaults = type("Endless", (DependencyDefaults,), {name: None})
+    assert f"{name} of Endless is None. Write a whole number" in refusal({}, defaults())
+
+
+def test_page_above_the_cap() -> None:
+    """A page size above the cap of the same config is refused, naming both."""
+    config = {"pagination_type": "limit_offset", "pagination_size": 50, "max_pagination_size": 20}
+    assert refusal(config) == (
+        "provide_filters got a `pagination_size` of 50 above the `max_pagination_size` of 20. "
+        "Write one that is at most 20."
+    )
+
+
+def test_switched_on_by_default() -> None:
+    """What is on by default can be written down without a difference, and switched off."""
+    plain: FilterConfig = {"search": "name"}
+    on: FilterConfig = {"search": "name", "search_escape_wildcards": True, "stable_order": True}
+    off: FilterConfig = {"search": "name", "search_escape_wildcards": False}
+    assert provide_filters(on) is provide_filters(plain)
+    assert provide_filters(off) is not provide_filters(plain)
 
 
 def test_switched_off() -> None:

@@ -86,7 +86,7 @@ def test_every_filter_arrives_in_order() -> None:
         BeforeAfter("created_at", before=JANUARY, after=None),
         BeforeAfter("updated_at", before=None, after=JANUARY),
         LimitOffset(limit=5, offset=10),
-        SearchFilter({"name", "email"}, "x", ignore_case=True),
+        SearchFilter({"name", "email"}, "x", ignore_case=True, escape_wildcards=True),
         OrderBy("name", "asc"),
         NotInCollectionFilter("city", {"Oslo"}),
         CollectionFilter("age", {3, 4}),
@@ -120,14 +120,14 @@ def test_openapi_types() -> None:
         "createdAfter": {"type": "string", "format": "date-time"},
         "updatedBefore": {"type": "string", "format": "date-time"},
         "updatedAfter": {"type": "string", "format": "date-time"},
-        "currentPage": {"type": "integer", "minimum": 1},
-        "pageSize": {"type": "integer", "minimum": 1},
-        "searchString": {"type": "string"},
+        "currentPage": {"type": "integer", "minimum": 1, "maximum": 1_000_001},
+        "pageSize": {"type": "integer", "minimum": 1, "maximum": 100},
+        "searchString": {"type": "string", "maxLength": 500},
         "searchIgnoreCase": {"type": "boolean"},
         "orderBy": {"type": "string", "enum": ["name", "created_at"]},
         "sortOrder": {"type": "string", "enum": ["asc", "desc"]},
         "cityNotIn": {"type": "string"},
-        "ageIn": {"type": "integer"},
+        "ageIn": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
         "isActive": {"type": "boolean"},
         "kind": {"type": "string", "enum": ["a", "b"]},
         "status": {"$ref": "#/components/schemas/Status"},
@@ -233,6 +233,11 @@ def one_of_two_classes_with_one_name(value: str) -> type[Enum]:
             {"in_fields": [FieldNameType("a", one_of_two_classes_with_one_name("y"))]},
         ),
         ({"search": "name"}, {"search": "name", "alias_generator": "snake_case"}),
+        ({"search": "name"}, {"search": "name", "search_escape_wildcards": False}),
+        (
+            {"pagination_type": "limit_offset"},
+            {"pagination_type": "limit_offset", "max_pagination_size": 50},
+        ),
     ],
 )
 def test_different_configs_share_nothing(one: FilterConfig, other: FilterConfig) -> None:
@@ -301,3 +306,58 @@ def test_two_dependencies_in_one_route() -> None:
         return [len(page), len(search)]
 
     assert TestClient(app).get("/items?searchString=x").json() == [1, 1]
+
+
+def test_limits_of_the_defaults() -> None:
+    """A subclass of the defaults sets the limits of every config that is silent about them."""
+
+    class Tight(DependencyDefaults):
+        MAX_PAGINATION_SIZE = 30
+        MAX_OFFSET = 60
+        MAX_VALUES = 3
+        MAX_SEARCH_LENGTH = 4
+
+    def limits(config: FilterConfig) -> list[int]:
+        app = FastAPI()
+
+        @app.get("/items")
+        async def items(
+            found: Annotated[list[Any], Depends(provide_filters(config, Tight()))],
+        ) -> int:
+            return len(found)
+
+        parameters = app.openapi()["paths"]["/items"]["get"]["parameters"]
+        ids, number, size, text = (parameter["schema"] for parameter in parameters[:4])
+        [values, _], [search, _] = ids["anyOf"], text["anyOf"]
+        return [size["maximum"], number["maximum"], values["maxItems"], search["maxLength"]]
+
+    config: FilterConfig = {"id_filter": int, "pagination_type": "limit_offset", "search": "name"}
+    assert limits(config) == [30, 61, 3, 4]
+    assert limits(config | {"max_pagination_size": 90, "max_offset": 0, "max_values": 2}) == [
+        90,
+        1,
+        2,
+        4,
+    ]
+
+
+def test_a_large_default_page_raises_the_cap() -> None:
+    """A page size that the config declares is allowed, though it is above the default cap."""
+    schema = query_parameters({"pagination_type": "limit_offset", "pagination_size": 250})
+    assert schema["pageSize"]["schema"]["maximum"] == 250
+
+
+def test_a_small_cap_lowers_the_default_page() -> None:
+    """A cap below the default page size is the page size where the config has none."""
+    schema = query_parameters({"pagination_type": "limit_offset", "max_pagination_size": 5})
+    assert schema["pageSize"]["schema"]["default"] == 5
+
+
+def test_stable_order_by_choice() -> None:
+    """With ``stable_order`` off, a page is upstream's own and adds nothing to the order."""
+    config: FilterConfig = {"pagination_type": "limit_offset", "stable_order": False}
+    [page] = anyio.run(provide_filters(config))
+    [stable] = anyio.run(provide_filters({"pagination_type": "limit_offset"}))
+    assert type(page) is LimitOffset
+    assert type(stable) is not LimitOffset
+    assert stable == page

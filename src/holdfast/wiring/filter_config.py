@@ -9,45 +9,26 @@ from advanced_alchemy.utils.dependencies import (
     ChoiceFieldConfig,
     FieldNameConfig,
     FieldNameType,
-    FilterConfig,
     SortField,
     normalize_choice_field_types,
     normalize_field_name_types,
 )
 from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticUserError
+from sqlalchemy import inspect
+from sqlalchemy.orm import Mapper
 
 from holdfast.errors import ConfigurationError
+from holdfast.wiring.filter_options import DependencyDefaults, FilterConfig, Limits
 
 __all__ = (
-    "DEPENDENCY_DEFAULTS",
-    "DependencyDefaults",
     "checked_config",
-    "checked_defaults",
+    "checked_limits",
     "choice_fields",
     "ordered_fields",
     "search_fields",
     "sort_fields",
 )
-
-
-class DependencyDefaults:
-    """What a dependency made by ``provide_filters`` takes where its config is silent.
-
-    Each ``…_KEY`` begins the names of that filter's parameters in the signature of the dependency.
-    The names of the query parameters do not depend on it.
-    """
-
-    CREATED_FILTER_DEPENDENCY_KEY: str = "created_filter"
-    ID_FILTER_DEPENDENCY_KEY: str = "id_filter"
-    LIMIT_OFFSET_FILTER_DEPENDENCY_KEY: str = "limit_offset_filter"
-    UPDATED_FILTER_DEPENDENCY_KEY: str = "updated_filter"
-    ORDER_BY_FILTER_DEPENDENCY_KEY: str = "order_by_filter"
-    SEARCH_FILTER_DEPENDENCY_KEY: str = "search_filter"
-    DEFAULT_PAGINATION_SIZE: int = 20
-
-
-DEPENDENCY_DEFAULTS = DependencyDefaults()
 
 
 def search_fields(value: str | Collection[str]) -> frozenset[str]:
@@ -105,8 +86,16 @@ def _is_bool(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _is_offset(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _INT32
+
+
 def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return _is_offset(value) and value != 0
+
+
+def _is_model(value: object) -> bool:
+    return isinstance(value, type) and isinstance(inspect(value, raiseerr=False), Mapper)
 
 
 def _is_sort_field(value: object) -> bool:
@@ -166,17 +155,22 @@ def _is_alias_generator(value: object) -> bool:
     return callable(value) or _one_of("snake_case", "camel_case")(value)
 
 
+_INT32 = 2**31  # SQLAlchemy sends LIMIT and OFFSET as numbers of 32 bits.
+
+
 class _Rule(NamedTuple):
     holds: Callable[[object], bool]
     instead: str
 
 
+_SIZE = _Rule(_is_size, "a whole number above zero and below 2**31")
 _FLAG = _Rule(_is_bool, "True or False")
 _FIELDS = _Rule(
     _is_fields,
     'field names, each as a string or as `FieldNameType("status", Status)` with the type of '
     "one value, in a list or a set",
 )
+_ON_BY_DEFAULT = frozenset({"search_escape_wildcards", "stable_order"})
 _RULES: Mapping[str, _Rule] = {
     "id_filter": _Rule(_is_id_filter, "the type of one id, such as `uuid.UUID`"),
     "id_field": _Rule(_is_field_name, 'the name of one field, such as `"id"`'),
@@ -187,7 +181,13 @@ _RULES: Mapping[str, _Rule] = {
     "sort_order": _Rule(_one_of("asc", "desc"), '"asc" or "desc"'),
     "sort_nulls": _Rule(_one_of("first", "last"), '"first", "last" or None'),
     "pagination_type": _Rule(_one_of("limit_offset"), '"limit_offset"'),
-    "pagination_size": _Rule(_is_size, "a whole number above zero"),
+    "pagination_size": _SIZE,
+    "max_pagination_size": _SIZE,
+    "max_offset": _Rule(_is_offset, "a whole number from zero and below 2**31"),
+    "max_values": _SIZE,
+    "max_search_length": _SIZE,
+    "stable_order": _FLAG,
+    "model": _Rule(_is_model, "the mapped class that the list is of"),
     "search": _Rule(_is_search, 'field names, such as `["name", "email"]` or `"name,email"`'),
     "search_ignore_case": _FLAG,
     "search_escape_wildcards": _FLAG,
@@ -208,6 +208,15 @@ _RULES: Mapping[str, _Rule] = {
 }
 
 
+_RULES_OF_DEFAULTS: Mapping[str, _Rule] = {
+    "DEFAULT_PAGINATION_SIZE": _RULES["pagination_size"],
+    "MAX_PAGINATION_SIZE": _RULES["max_pagination_size"],
+    "MAX_OFFSET": _RULES["max_offset"],
+    "MAX_VALUES": _RULES["max_values"],
+    "MAX_SEARCH_LENGTH": _RULES["max_search_length"],
+}
+
+
 def _unknown_key(key: object) -> ConfigurationError:
     near = difflib.get_close_matches(str(key), _RULES, n=1)
     instead = f"Did you mean {near[0]!r}?" if near else f"Write one of: {', '.join(_RULES)}."
@@ -218,7 +227,7 @@ def checked_config(config: FilterConfig) -> FilterConfig:
     """Check every key and value of ``config``.
 
     Returns:
-        A config without the keys that are switched off by ``None`` or ``False``.
+        A config without the keys that are off, by ``None``, by ``False`` or by default.
 
     Raises:
         ConfigurationError: For an unknown key, or a value that its key does not take.
@@ -237,21 +246,35 @@ def checked_config(config: FilterConfig) -> FilterConfig:
             raise ConfigurationError(
                 f"provide_filters cannot take {value!r} for {key!r}. Write {rule.instead}."
             )
-        if value is not None and value is not False:
+        if value is not None and value is not (key in _ON_BY_DEFAULT):
             checked[key] = value
     return cast("FilterConfig", cast("object", checked))
 
 
-def checked_defaults(defaults: DependencyDefaults) -> DependencyDefaults:
-    """Check the defaults that a subclass may have set.
+def checked_limits(config: FilterConfig, defaults: DependencyDefaults) -> Limits:
+    """Find what bounds the parameters of a checked config.
 
     Raises:
-        ConfigurationError: For a page size that is not a whole number above zero.
+        ConfigurationError: For a default that is no such number, or a default page above the cap.
     """
-    size = defaults.DEFAULT_PAGINATION_SIZE
-    if not _is_size(size):
+    for name, rule in _RULES_OF_DEFAULTS.items():
+        value = getattr(defaults, name)
+        if not rule.holds(value):
+            raise ConfigurationError(
+                f"{name} of {type(defaults).__name__} is {value!r}. Write {rule.instead}."
+            )
+    size, cap = config.get("pagination_size"), config.get("max_pagination_size")
+    if size is not None and cap is not None and size > cap:
         raise ConfigurationError(
-            f"DEFAULT_PAGINATION_SIZE of {type(defaults).__name__} is {size!r}. "
-            "Write a whole number above zero."
+            f"provide_filters got a `pagination_size` of {size} above the `max_pagination_size` "
+            f"of {cap}. Write one that is at most {cap}."
         )
-    return defaults
+    if size is None:
+        size = min(defaults.DEFAULT_PAGINATION_SIZE, cap or defaults.DEFAULT_PAGINATION_SIZE)
+    return Limits(
+        default_page_size=size,
+        page_size=cap or max(size, defaults.MAX_PAGINATION_SIZE),
+        offset=config.get("max_offset", defaults.MAX_OFFSET),
+        values=config.get("max_values", defaults.MAX_VALUES),
+        search_length=config.get("max_search_length", defaults.MAX_SEARCH_LENGTH),
+    )

@@ -12,21 +12,20 @@ from advanced_alchemy.utils.dependencies import (
     ChoiceField,
     DependencyCache,
     FieldNameType,
-    FilterConfig,
     filter_cache_key,
     resolve_filter_aliases,
 )
 
 from holdfast.errors import ConfigurationError
 from holdfast.wiring.filter_config import (
-    DEPENDENCY_DEFAULTS,
-    DependencyDefaults,
     checked_config,
-    checked_defaults,
+    checked_limits,
     choice_fields,
     ordered_fields,
     sort_fields,
 )
+from holdfast.wiring.filter_model import check_fields
+from holdfast.wiring.filter_options import DEPENDENCY_DEFAULTS, DependencyDefaults, FilterConfig
 from holdfast.wiring.filter_parameters import FilterPart, filter_parts
 
 __all__ = (
@@ -51,21 +50,24 @@ def provide_filters(
     """Make a dependency that reads filters, order and page from the query string.
 
     It is a coroutine function whose signature lists the query parameters themselves, so FastAPI
-    validates and documents each by its type. Only the fields of ``sort_field`` can be sorted by.
+    validates and documents each by its type. Only the fields of ``sort_field`` can be sorted by;
+    sizes, offsets, lists and texts are bounded, and the primary key ends the order of every page.
     For equal arguments the dependency is the same object, so it can be overridden in tests.
 
     Args:
         config: The filters to offer.
-        dep_defaults: The page size where the config has none, and the parameter names.
+        dep_defaults: The limits where the config has none, and the parameter names.
 
     Returns:
         A dependency that gives a ``list[FilterTypes]``, empty where nothing is asked for.
 
     Raises:
-        ConfigurationError: Where the config has an unknown key, a value its key does not take, or
-            two parameters of one name.
+        ConfigurationError: Where the config has an unknown key, a value its key does not take, two
+            parameters of one name, or a field that its ``model`` lacks.
     """
-    config, dep_defaults = checked_config(config), checked_defaults(dep_defaults)
+    config = checked_config(config)
+    limits = checked_limits(config, dep_defaults)
+    check_fields(config)
     aliases = _resolved_aliases(config)
     key = (
         *filter_cache_key(__name__, config, dep_defaults, aliases),
@@ -74,7 +76,7 @@ def provide_filters(
     cached = cast("FilterDependency | None", dep_cache.get_dependencies(key))
     if cached is not None:
         return cached
-    parts = filter_parts(config, dep_defaults, aliases)
+    parts = filter_parts(config, dep_defaults, limits, aliases)
     dependency = _collector(parts) if parts else _no_filters
     dep_cache.add_dependencies(key, dependency)
     return dependency
@@ -94,6 +96,7 @@ def _exact_types(config: FilterConfig) -> tuple[Any, ...]:
     # The upstream key has only the text of a type, which two classes can share, and no difference
     # between a list and a tuple, whose orders differ.
     return (
+        config.get("model"),
         config.get("id_filter"),
         sort_fields(config.get("sort_field", [])),
         ordered_fields(config.get("not_in_fields", [])),
