@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from holdfast.problems import Problem, ProblemResponse
 from holdfast.transaction.failure import problem_for
+from holdfast.transaction.violation import Statement
 
 __all__ = ("has_catch_all", "instead_of", "problem_response")
 
@@ -20,7 +21,9 @@ logger = logging.getLogger("holdfast.transaction")
 _SUCCESS = range(200, 300)
 
 
-async def instead_of(request: Request, error: Exception) -> Response | None:
+async def instead_of(
+    request: Request, error: Exception, statement_of: Callable[[BaseException], Statement | None]
+) -> Response | None:
     """Return the answer to a transaction that could not end as the handler's answer promised.
 
     The handler that the application registered for the error goes first. An answer of its that
@@ -29,6 +32,7 @@ async def instead_of(request: Request, error: Exception) -> Response | None:
     Args:
         request: The request whose answer was withheld.
         error: Why.
+        statement_of: Gives the statement that met an error.
 
     Returns:
         The answer, or None for an error that is no database's: it belongs to whoever watches for
@@ -40,7 +44,7 @@ async def instead_of(request: Request, error: Exception) -> Response | None:
             response = await _call(handler, request, candidate)
             if response is not None and response.status_code not in _SUCCESS:
                 return response
-    problem = problem_for(error, settling=True)
+    problem = problem_for(error, settling=True, statement_of=statement_of)
     return None if problem is None else problem_response(request.scope, problem, error)
 
 

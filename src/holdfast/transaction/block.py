@@ -1,11 +1,13 @@
 """Sessions and transactions outside requests: jobs, commands, WebSockets, generators."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
 
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -17,6 +19,8 @@ from holdfast.transaction.unit import AsyncUnit, SessionSource, SyncUnit, raise_
 
 __all__ = ("SessionBlock", "TransactionBlock")
 
+logger = logging.getLogger("holdfast.transaction")
+
 
 class SessionBlock:
     """A session of one's own, closed at the end of the block; what is not committed is undone.
@@ -27,24 +31,24 @@ class SessionBlock:
 
     def __init__(self, source: SessionSource) -> None:
         self._source = source
-        self._async_session: AsyncSession | None = None
-        self._sync_session: Session | None = None
+        self._async_unit: AsyncUnit | None = None
+        self._sync_unit: SyncUnit | None = None
 
     async def __aenter__(self) -> AsyncSession:
-        self._async_session = _open_async(self._source)
-        return self._async_session
+        self._async_unit = _open_async(self._source)
+        return self._async_unit.session
 
     async def __aexit__(self, *_: object) -> None:
-        if self._async_session is not None:
-            await self._async_session.close()
+        if self._async_unit is not None:
+            await self._async_unit.close()
 
     def __enter__(self) -> Session:
-        self._sync_session = _open_sync(self._source)
-        return self._sync_session
+        self._sync_unit = _open_sync(self._source)
+        return self._sync_unit.session
 
     def __exit__(self, *_: object) -> None:
-        if self._sync_session is not None:
-            self._sync_session.close()
+        if self._sync_unit is not None:
+            self._sync_unit.close_here()
 
 
 class TransactionBlock:
@@ -106,21 +110,31 @@ class TransactionBlock:
 
 class _AsyncBlock:
     def __init__(self, source: SessionSource, timeout: float) -> None:
-        session = _open_async(source)
-        self.unit = AsyncUnit(source.bind_key or "default", session)
+        self.unit = _open_async(source)
         self.runner = asyncio.current_task()
         self._timeout = timeout
-        watch(session.sync_session, Guard(self.unit))
         _remember(source, self)
 
     async def leave(self, error: BaseException | None) -> None:
         try:
             if error is None:
                 await self._commit()
-            else:
-                await finish(self.unit.rollback(), self._timeout)
         finally:
-            await finish(self.unit.close(), self._timeout)
+            await self._close(undo=error is not None)
+
+    async def _close(self, *, undo: bool) -> None:
+        """Give the connection back, without hiding why the block ended."""
+
+        async def close() -> None:
+            if undo:
+                await self.unit.rollback()
+            await self.unit.close()
+
+        try:
+            await finish(close(), self._timeout)
+        except (TimeoutError, InvalidRequestError):
+            # A COMMIT that was given up in mid-air still has the session, and ends it.
+            logger.warning("A session was still at work at the deadline and is left to unwind")
 
     async def _commit(self) -> None:
         try:
@@ -159,25 +173,26 @@ class _AsyncSavepoint:
 
 class _SyncBlock:
     def __init__(self, source: SessionSource) -> None:
-        session = _open_sync(source)
-        self.unit = SyncUnit(source.bind_key or "default", session)
+        self.unit = _open_sync(source)
         self.runner = threading.current_thread()
-        watch(session, Guard(self.unit))
         _remember(source, self)
 
     def leave(self, error: BaseException | None) -> None:
+        try:
+            if error is None:
+                self._commit()
+        finally:
+            self.unit.close_here()
+
+    def _commit(self) -> None:
         unit = self.unit
-        with unit.session as session:
-            if error is not None:
-                session.rollback()
-                return
-            unit.prepare(session)
-            session.expire_on_commit = False
-            unit.committing = True
-            try:
-                session.commit()
-            except Exception as failure:  # noqa: BLE001 - always raises what it means
-                raise_commit_error(unit, failure)
+        unit.prepare(unit.session)
+        unit.session.expire_on_commit = False
+        unit.committing = True
+        try:
+            unit.session.commit()
+        except Exception as failure:  # noqa: BLE001 - always raises what it means
+            raise_commit_error(unit, failure)
 
 
 class _SyncSavepoint:
@@ -220,19 +235,23 @@ def _forget(source: SessionSource) -> None:
     _blocks.set({key: block for key, block in _blocks.get().items() if key != id(source)})
 
 
-def _open_async(source: SessionSource) -> AsyncSession:
+def _open_async(source: SessionSource) -> AsyncUnit:
     session = source.create_session_maker()()
     if not isinstance(session, AsyncSession):
         raise ConfigurationError(
             f"Bind {source.bind_key!r} is sync. Use `with` rather than `async with`."
         )
-    return session
+    unit = AsyncUnit(source.bind_key or "default", session)
+    watch(session.sync_session, Guard(unit))
+    return unit
 
 
-def _open_sync(source: SessionSource) -> Session:
+def _open_sync(source: SessionSource) -> SyncUnit:
     session = source.create_session_maker()()
     if not isinstance(session, Session):
         raise ConfigurationError(
             f"Bind {source.bind_key!r} is async. Use `async with` rather than `with`."
         )
-    return session
+    unit = SyncUnit(source.bind_key or "default", session)
+    watch(session, Guard(unit))
+    return unit

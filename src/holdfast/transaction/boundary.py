@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.errors import ConfigurationError
+from holdfast.problems import Problem
 from holdfast.transaction.answers import has_catch_all, instead_of, problem_response
 from holdfast.transaction.failure import problem_for
 from holdfast.transaction.request import SCOPE_KEY, Owner, RequestTransaction
@@ -53,7 +54,7 @@ class TransactionBoundary:
         transaction = RequestTransaction(scope, self.owner.commit_timeout)
         scope[SCOPE_KEY] = {**transactions, self.owner: transaction}
         if scope["type"] == "http":
-            exchange = HTTPExchange(self.app, transaction, send)
+            exchange = HTTPExchange(self.app, self.owner, transaction, send)
             await exchange(scope, receive)
         else:
             await _serve_websocket(self.app, transaction, scope, receive, send)
@@ -62,8 +63,11 @@ class TransactionBoundary:
 class HTTPExchange:
     """One HTTP request and its answer."""
 
-    def __init__(self, app: ASGIApp, transaction: RequestTransaction, send: Send) -> None:
+    def __init__(
+        self, app: ASGIApp, owner: Owner, transaction: RequestTransaction, send: Send
+    ) -> None:
         self.app = app
+        self.owner = owner
         self.transaction = transaction
         self.send = send
         self.started = False
@@ -89,13 +93,17 @@ class HTTPExchange:
             if self.started:
                 raise
             await self.transaction.abandon()
-            problem = None if has_catch_all(scope) else problem_for(error)
+            problem = None if has_catch_all(scope) else self._problem_for(error)
             if problem is None:
                 raise
             await problem_response(scope, problem, error)(scope, receive, self.send)
         finally:
             if self.transaction.is_open:
                 await self.transaction.abandon()
+
+    def _problem_for(self, error: Exception) -> Problem | None:
+        statement_of = self.transaction.statement_of
+        return problem_for(error, statement_of=statement_of) or self.owner.problem_for(error)
 
     async def _send(self, message: Message) -> None:
         if self.failure is not None:
@@ -110,7 +118,7 @@ class HTTPExchange:
         await self.send(message)
 
     async def _answer_failure(self, scope: Scope, receive: Receive, failure: Exception) -> None:
-        response = await instead_of(Request(scope, receive), failure)
+        response = await instead_of(Request(scope, receive), failure, self.transaction.statement_of)
         if response is None:
             raise failure
         await response(scope, receive, self.send)

@@ -4,16 +4,19 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, Dialect, event
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine import ExceptionContext, ExecutionContext
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
 from holdfast.transaction.guard import Guard
-from holdfast.transaction.statements import Effect, effect_of
+from holdfast.transaction.statements import writes
 from holdfast.transaction.unit import verify
+from holdfast.transaction.violation import statement_of
 
 __all__ = ("watch",)
 
 _GUARD = "holdfast_guard"
+
+_BEGUN_BY_DRIVER = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
 _watched: WeakSet[type[Session]] = WeakSet()
 _dialects: WeakSet[Dialect] = WeakSet()
@@ -36,8 +39,9 @@ def watch(session: Session, guard: Guard) -> None:
     event.listen(target, "after_begin", _after_begin)
     event.listen(target, "do_orm_execute", _do_orm_execute)
     event.listen(target, "before_flush", _before_flush)
-    event.listen(target, "after_flush", _after_flush)
     event.listen(target, "before_commit", _before_commit)
+    event.listen(target, "after_transaction_create", _after_transaction_create)
+    event.listen(target, "after_soft_rollback", _after_soft_rollback)
     event.listen(target, "after_transaction_end", _after_transaction_end)
     if not shared:
         _watched.add(type(session))
@@ -52,7 +56,24 @@ def _after_begin(session: Session, transaction: SessionTransaction, connection: 
     _guards[connection] = guard
     if connection.dialect not in _dialects:
         _dialects.add(connection.dialect)
-        event.listen(connection.engine, "handle_error", _handle_error)
+        # On the dialect, where they cost next to nothing: a listener on the engine makes every
+        # connection build dispatchers of its own.
+        event.listen(connection.dialect, "handle_error", _handle_error)
+        event.listen(connection.dialect, "do_execute", _do_execute)
+        event.listen(connection.dialect, "do_executemany", _do_execute)
+        event.listen(connection.dialect, "do_execute_no_params", _do_execute_no_params)
+
+
+def _after_transaction_create(session: Session, transaction: SessionTransaction) -> None:
+    guard: Guard | None = session.info.get(_GUARD)
+    if guard is not None and transaction.nested:
+        guard.unit.writes_before[transaction] = guard.unit.writes
+
+
+def _after_soft_rollback(session: Session, previous: SessionTransaction) -> None:
+    guard: Guard | None = session.info.get(_GUARD)
+    if guard is not None and previous.nested:
+        guard.unit.writes = guard.unit.writes_before.get(previous, guard.unit.writes)
 
 
 def _after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
@@ -66,25 +87,13 @@ def _do_orm_execute(state: ORMExecuteState) -> Any:
     guard: Guard | None = state.session.info.get(_GUARD)
     if guard is None:
         return None
-    if not guard.admit():
-        return guard.read(state)
-    if effect_of(state.statement) is not Effect.WRITES:
-        return None
-    result = state.invoke_statement()
-    guard.unit.writes += 1
-    return result
+    return None if guard.admit() else guard.read(state)
 
 
 def _before_flush(session: Session, *_: Any) -> None:
     guard: Guard | None = session.info.get(_GUARD)
     if guard is not None and not guard.admit():
         guard.refuse("a write")
-
-
-def _after_flush(session: Session, *_: Any) -> None:
-    guard: Guard | None = session.info.get(_GUARD)
-    if guard is not None:
-        guard.unit.writes += 1
 
 
 def _before_commit(session: Session) -> None:
@@ -94,11 +103,50 @@ def _before_commit(session: Session) -> None:
         verify(guard.unit)
 
 
+def _do_execute(cursor: Any, statement: str, _parameters: Any, context: ExecutionContext) -> None:
+    """Count writes here, where those of a flush, of Core and of plain SQL all pass."""
+    guard = _guards.get(context.root_connection)
+    if guard is None:
+        return
+    changing = context.isinsert or context.isupdate or writes(statement)
+    if context.dialect.name == "sqlite":
+        _begin_on_sqlite(cursor, statement, context, changing=changing)
+    if changing:
+        guard.unit.writes += 1
+        guard.unit.writing = context
+
+
+def _do_execute_no_params(cursor: Any, statement: str, context: ExecutionContext) -> None:
+    _do_execute(cursor, statement, None, context)
+
+
+def _begin_on_sqlite(
+    cursor: Any, statement: str, context: ExecutionContext, *, changing: bool
+) -> None:
+    """Begin where Python's driver does not: it knows INSERT, UPDATE, DELETE and REPLACE alone.
+
+    After a savepoint, DDL or a write with a WITH clause, ROLLBACK would find nothing to undo.
+    """
+    if statement.startswith(_BEGUN_BY_DRIVER) or not (
+        changing or statement.startswith("SAVEPOINT")
+    ):
+        return
+    driver = context.root_connection.connection.driver_connection
+    if driver is not None and not driver.in_transaction:
+        cursor.execute("BEGIN")
+
+
 def _handle_error(context: ExceptionContext) -> None:
     guard = _guards.get(context.connection) if context.connection is not None else None
     if guard is None:
         return
     unit = guard.unit
-    unit.errors.append(context.sqlalchemy_exception or context.original_exception)
+    error = context.sqlalchemy_exception or context.original_exception
+    unit.errors.append(error)
+    unit.reports.append((error, statement_of(context.execution_context, unit.sync_session)))
+    if context.execution_context is not None and context.execution_context is unit.writing:
+        # It was counted as it was sent, and changed nothing.
+        unit.writes -= 1
+        unit.writing = None
     if context.statement is None and unit.committing:
         unit.commit_refused = True

@@ -1,9 +1,9 @@
 """What a failed transaction means, by the driver's own codes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
-from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, StatementError
 
 from holdfast.errors import (
     CommitOutcomeUnknownError,
@@ -13,6 +13,8 @@ from holdfast.errors import (
     UncommittedChangesError,
 )
 from holdfast.problems import Problem
+from holdfast.transaction.details import describe
+from holdfast.transaction.violation import Statement, violation_of
 
 __all__ = ("database_error", "is_outcome_unknown", "problem_for", "undoes_transaction")
 
@@ -45,6 +47,12 @@ NOT_NULL = Problem(
     HTTPStatus.UNPROCESSABLE_ENTITY,
     "Value missing",
     "A value that is required is missing. Nothing was changed.",
+)
+INVALID_VALUE = Problem(
+    "invalid-value",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "Not acceptable",
+    "A value is out of range, too long or not valid for its field. Nothing was changed.",
 )
 CONFLICT = Problem(
     "serialization-failure",
@@ -95,6 +103,11 @@ UNCOMMITTED = Problem(
     "The change was never committed. Nothing was changed.",
 )
 
+_CONSTRAINTS = (UNIQUE, FOREIGN_KEY, EXCLUSION, CHECK, NOT_NULL)
+
+# What drivers raise themselves for a value that they cannot send.
+_UNSENDABLE = (OverflowError, UnicodeError)
+
 _BY_CLASS: dict[type[BaseException], Problem] = {
     CommitOutcomeUnknownError: OUTCOME_UNKNOWN,
     PartialCommitError: PARTIAL_COMMIT,
@@ -111,6 +124,14 @@ _BY_CODE: dict[str | int, Problem] = {
     "23P01": EXCLUSION,
     "23514": CHECK,
     "23502": NOT_NULL,
+    "22000": INVALID_VALUE,
+    "22001": INVALID_VALUE,
+    "22003": INVALID_VALUE,
+    "22007": INVALID_VALUE,
+    "22008": INVALID_VALUE,
+    "22021": INVALID_VALUE,
+    "22P02": INVALID_VALUE,
+    "22P05": INVALID_VALUE,
     "40001": CONFLICT,
     "40P01": CONFLICT,
     "55P03": LOCKED,
@@ -125,6 +146,8 @@ _BY_CODE: dict[str | int, Problem] = {
     "SQLITE_CONSTRAINT_FOREIGNKEY": FOREIGN_KEY,
     "SQLITE_CONSTRAINT_CHECK": CHECK,
     "SQLITE_CONSTRAINT_NOTNULL": NOT_NULL,
+    "SQLITE_MISMATCH": INVALID_VALUE,
+    "SQLITE_TOOBIG": INVALID_VALUE,
     "SQLITE_BUSY": LOCKED,
     "SQLITE_BUSY_SNAPSHOT": CONFLICT,
     "SQLITE_BUSY_RECOVERY": LOCKED,
@@ -136,6 +159,10 @@ _BY_CODE: dict[str | int, Problem] = {
     1364: NOT_NULL,
     3819: CHECK,
     4025: CHECK,
+    1264: INVALID_VALUE,
+    1292: INVALID_VALUE,
+    1366: INVALID_VALUE,
+    1406: INVALID_VALUE,
     1213: CONFLICT,
     1020: CONFLICT,
     1205: LOCKED,
@@ -162,22 +189,41 @@ _UNDOING_CODES = frozenset(
 _CHAIN_LIMIT = 20
 
 
-def problem_for(error: BaseException, *, settling: bool = False) -> Problem | None:
+def _no_statement(_: BaseException) -> Statement | None:
+    return None
+
+
+def problem_for(
+    error: BaseException,
+    *,
+    settling: bool = False,
+    statement_of: Callable[[BaseException], Statement | None] = _no_statement,
+) -> Problem | None:
     """Return what to tell the client about an error, or None where it is not a database's.
 
     Args:
         error: The error as it reached the boundary; causes are followed to the driver's own.
         settling: Whether flush or COMMIT failed, rather than a statement of the handler: then every
             database error has an answer.
+        statement_of: Gives the statement that met an error, for errors that were recorded.
     """
     own = _BY_CLASS.get(type(error))
     if own is not None:
         return own
     aborted = isinstance(error, TransactionAbortedError)
     found = database_error(error)
-    problem = None if found is None else _problem_by_code(found)
-    if problem is None and (aborted or (settling and found is not None)):
+    if found is None:
+        unsendable = any(
+            isinstance(link, _UNSENDABLE) and statement_of(link) is not None
+            for link in _chain(error)
+        )
+        return INVALID_VALUE if unsendable else COMMIT_FAILED if aborted else None
+    problem = _problem_by_code(found)
+    if problem is None and (aborted or settling):
         return COMMIT_FAILED
+    original = getattr(found, "orig", None)
+    if problem in _CONSTRAINTS and original is not None:
+        return describe(problem, violation_of(original, statement_of(found) or Statement()))
     return problem
 
 
@@ -185,8 +231,10 @@ def _problem_by_code(error: BaseException) -> Problem | None:
     for code in _codes(error):
         if code in _BY_CODE:
             return _BY_CODE[code]
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return UNAVAILABLE if lost else None
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return UNAVAILABLE
+    # psycopg has no code for a value that it refuses to send.
+    return INVALID_VALUE if isinstance(error, DataError) and not [*_codes(error)] else None
 
 
 def database_error(error: BaseException) -> BaseException | None:

@@ -7,6 +7,7 @@ from collections.abc import Generator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 from sqlalchemy.util import await_only
@@ -46,7 +47,8 @@ class Progress:
         self._patience = patience
         self._owners = {asyncio.current_task()}
         self._started = asyncio.Event()
-        self._started_for_threads = threading.Event()
+        # Made by the first thread that has to wait, which is rare.
+        self._started_for_threads: threading.Event | None = None
 
     def handled_here(self) -> None:
         """Note that the current task is the one that answers, whatever middleware spawned it."""
@@ -66,7 +68,8 @@ class Progress:
         """Note a phase after the start, and let those who waited for it go on."""
         self.phase = phase
         self._started.set()
-        self._started_for_threads.set()
+        if self._started_for_threads is not None:
+            self._started_for_threads.set()
 
     def wait_for_turn(self) -> None:
         """Hold back work that must not run beside COMMIT.
@@ -78,14 +81,39 @@ class Progress:
             return
         if in_greenlet():
             foreign = asyncio.current_task() not in self._owners
-            if self.phase is Phase.SETTLING or (foreign and self._is_generator_endpoint()):
-                await_only(asyncio.wait_for(self._started.wait(), self._patience))
+            if foreign or self.phase is Phase.SETTLING:
+                await_only(self._wait_for_start())
         elif self.phase is Phase.SETTLING:
-            self._started_for_threads.wait(self._patience)
+            self._wait_in_thread()
 
-    def _is_generator_endpoint(self) -> bool:
-        endpoint = self._scope.get("endpoint")
-        if endpoint is None:
+    async def _wait_for_start(self) -> None:
+        # Awaited by SQLAlchemy outside its greenlet, where the frames below are the caller's.
+        if self.phase is Phase.SETTLING or self._is_body_of_generator():
+            await asyncio.wait_for(self._started.wait(), self._patience)
+
+    def _wait_in_thread(self) -> None:
+        started = self._started_for_threads
+        if started is None:
+            started = self._started_for_threads = threading.Event()
+        # The phase is noted before the event is looked for, so one of the two is seen.
+        if self.phase is Phase.SETTLING:
+            started.wait(self._patience)
+
+    def _is_body_of_generator(self) -> bool:
+        """Tell whether it is the body of a generator endpoint that waits for the database here.
+
+        A dependency of such an endpoint may work in a task of its own too, and the start would wait
+        for it in turn.
+        """
+        function = self._scope.get("endpoint")
+        while isinstance(function, partial):
+            function = function.func
+        if function is None:
             return False
-        function = inspect.unwrap(endpoint)
-        return inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function)
+        function = inspect.unwrap(function)
+        if not (inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function)):
+            return False
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_code is not function.__code__:
+            frame = frame.f_back
+        return frame is not None

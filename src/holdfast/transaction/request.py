@@ -15,11 +15,13 @@ from holdfast.errors import (
     TransactionTimeoutError,
     UncommittedChangesError,
 )
+from holdfast.problems import Problem
 from holdfast.transaction.events import watch
 from holdfast.transaction.guard import Guard
 from holdfast.transaction.progress import Phase, Progress
 from holdfast.transaction.shield import finish
 from holdfast.transaction.unit import AnyUnit, AsyncUnit, SessionSource, SyncUnit
+from holdfast.transaction.violation import Statement
 
 __all__ = ("SCOPE_KEY", "Owner", "RequestTransaction", "request_transaction")
 
@@ -39,6 +41,9 @@ class Owner(Protocol):
 
     async def prepare(self) -> None:
         """Make ready for a request."""
+
+    def problem_for(self, error: Exception) -> Problem | None:
+        """Return the problem that an error is to a client, where it is none of the database's."""
 
 
 class RequestTransaction:
@@ -87,6 +92,14 @@ class RequestTransaction:
     def owns(self, session: object) -> bool:
         """Tell whether a session is one of this request's."""
         return any(unit.session is session for _, unit in self._units.values())
+
+    def statement_of(self, error: BaseException) -> Statement | None:
+        """Return the statement that met an error; None for an error that met no statement here."""
+        for _, unit in self._units.values():
+            for reported, statement in unit.reports:
+                if reported is error:
+                    return statement
+        return None
 
     @property
     def is_open(self) -> bool:
@@ -197,11 +210,14 @@ class RequestTransaction:
         """
         late = any(unit.unflushed().keys() - unit.given_up for _, unit in self._units.values())
         self.progress.reached(Phase.ENDED)
-        if self._units:
+        if any(unit.sync_session.in_transaction() for _, unit in self._units.values()):
             try:
                 await finish(self._close(), self._timeout)
             except TimeoutError:
                 logger.warning("Closing sessions did not end in time; connections are discarded")
+        else:
+            # Nothing is sent, so nothing can be cut short.
+            await self._close()
         if late:
             raise ResponseStartedError("the objects that were added, changed or deleted since")
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import FromStatement
 from sqlalchemy.sql.ddl import DDLElement
 from sqlalchemy.sql.selectable import TextualSelect
 
-__all__ = ("Effect", "effect_of")
+__all__ = ("Effect", "effect_of", "writes")
 
 
 class Effect(Enum):
@@ -46,13 +46,20 @@ def effect_of(statement: Executable) -> Effect:
         return Effect.WRITES
     if isinstance(statement, TextClause):
         return _effect_of_text(statement.text)
-    if isinstance(statement, TextualSelect):
-        return effect_of(statement.element)
-    if isinstance(statement, FromStatement):
+    if isinstance(statement, TextualSelect | FromStatement):
         return effect_of(statement.element)
     if isinstance(statement, SelectBase | FunctionElement):
         return Effect.READS
-    return Effect.OTHER
+    # What is left that selects or writes is a `lambda_stmt`, known by its flags alone.
+    if statement.is_dml:
+        return Effect.WRITES
+    return Effect.READS if statement.is_select else Effect.OTHER
+
+
+def writes(sql: str) -> bool:
+    """Tell whether SQL, as it is sent to a driver, changes data."""
+    # Most statements are plain queries, of which a list's length makes ever new ones.
+    return not sql.startswith("SELECT") and _effect_of_text(sql) is Effect.WRITES
 
 
 @lru_cache(maxsize=512)

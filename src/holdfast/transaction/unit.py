@@ -2,23 +2,32 @@
 
 import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 from typing_extensions import override
 
 from holdfast.errors import CommitOutcomeUnknownError, TransactionAbortedError
 from holdfast.transaction.failure import database_error, is_outcome_unknown, undoes_transaction
 from holdfast.transaction.shield import in_thread
 
+if TYPE_CHECKING:
+    from sqlalchemy.engine import ExecutionContext
+
+    from holdfast.transaction.violation import Statement
+
 __all__ = ("AnyUnit", "AsyncUnit", "SessionSource", "SyncUnit", "Unit", "raise_commit_error")
 
 logger = logging.getLogger("holdfast.transaction")
+
+_REPORTS = 16
 
 T = TypeVar("T")
 SessionT = TypeVar("SessionT", bound=AsyncSession | Session)
@@ -56,8 +65,11 @@ class Unit(ABC, Generic[SessionT]):
         session: The session.
         sync_session: The session underneath, where it is async.
         errors: Database errors of the transaction under way, including those a handler swallowed.
+        reports: Every error of the request with the statement that met it, for naming fields.
         connections: Connections of the transaction under way.
-        writes: Flushes and writing statements since the last commit or rollback.
+        writes: Writing statements since the last commit or rollback.
+        writing: The writing statement that was sent last.
+        writes_before: What ``writes`` was when a savepoint began, to which its rollback returns.
         committing: COMMIT is being sent, and its outcome is not known yet.
         commit_refused: The driver reported an error for COMMIT itself.
         given_up: Objects that waited for a flush when the transaction was rolled back.
@@ -68,8 +80,11 @@ class Unit(ABC, Generic[SessionT]):
         self.session = session
         self.sync_session = sync_session
         self.errors: list[BaseException] = []
+        self.reports: deque[tuple[BaseException, Statement]] = deque(maxlen=_REPORTS)
         self.connections: list[Connection] = []
         self.writes = 0
+        self.writing: ExecutionContext | None = None
+        self.writes_before: WeakKeyDictionary[SessionTransaction, int] = WeakKeyDictionary()
         self.committing = False
         self.commit_refused = False
         self.given_up: dict[int, object] = {}
@@ -109,7 +124,8 @@ class Unit(ABC, Generic[SessionT]):
             TransactionAbortedError: A swallowed error had already undone the transaction.
         """
         session = self.sync_session
-        if self.errors or session.new or session.dirty or session.deleted:
+        pending = session.new or session.dirty or session.deleted
+        if pending or self.errors or not session.is_active:
             await self.run(self.prepare)
 
     async def commit(self) -> None:
@@ -142,6 +158,9 @@ class Unit(ABC, Generic[SessionT]):
         """Flush and verify; runs where the connection can be used."""
         try:
             session.flush()
+            if not session.is_active:
+                # A swallowed flush error; with nothing left to send, the flush passes over it.
+                session.connection()
             verify(self)
         except PendingRollbackError as error:
             raise_aborted(self, error)
@@ -167,6 +186,9 @@ class AsyncUnit(Unit[AsyncSession]):
 
     @override
     async def close(self) -> None:
+        if self.errors:
+            # See `SyncUnit.close_here`.
+            await self.session.rollback()
         await self.session.close()
 
 
@@ -191,9 +213,17 @@ class SyncUnit(Unit[Session]):
     @override
     async def close(self) -> None:
         if self.session.in_transaction():
-            await in_thread(self.session.close)
+            await in_thread(self.close_here)
         else:
             self.session.close()
+
+    def close_here(self) -> None:
+        """Close the session in the current thread."""
+        if self.errors:
+            # SQLite keeps a transaction open whose COMMIT failed, and closing alone would hand the
+            # connection to the pool with it, write lock included.
+            self.session.rollback()
+        self.session.close()
 
 
 AnyUnit = AsyncUnit | SyncUnit

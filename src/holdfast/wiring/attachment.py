@@ -3,14 +3,19 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from advanced_alchemy.exceptions import NotFoundError
 from advanced_alchemy.routing.context import reset_routing_context
+from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from holdfast.errors import ConfigurationError
+from holdfast.problems import Problem
 from holdfast.transaction.boundary import TransactionBoundary
 from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
+from holdfast.wiring.openapi import amend_document, declare_problems
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
     from holdfast.wiring.sessions import AnyConfig
 
 __all__ = ("Attachment",)
+
+_NOT_FOUND = Problem("not-found", HTTPStatus.NOT_FOUND, "Not found", "There is no such record.")
 
 
 class Attachment:
@@ -114,6 +121,8 @@ class Attachment:
         # At the end of the list, which is the inside: `add_middleware` inserts at its start.
         app.user_middleware.append(Middleware(TransactionBoundary, owner=self))
         self._wrap_lifespan(app)
+        if isinstance(app, FastAPI):
+            amend_document(app, declare_problems)
 
     def _wrap_lifespan(self, app: "Starlette") -> None:
         inner = app.router.lifespan_context
@@ -157,6 +166,10 @@ class Attachment:
         reset_routing_context()
         if not self._started:
             await self._start()
+
+    def problem_for(self, error: Exception) -> Problem | None:
+        """Return the problem that an error of a repository is; the boundary calls this."""
+        return _NOT_FOUND if isinstance(error, NotFoundError) else None
 
     async def _start(self) -> None:
         async with self._starting:

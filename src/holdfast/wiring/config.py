@@ -89,6 +89,7 @@ class SQLAlchemyAsyncConfig(_AsyncConfig):
     def __post_init__(self) -> None:
         _check_choices(self)
         super().__post_init__()
+        _decide_listeners(self)
         if self.engine_instance is not None and self.sqlite_pragmas is not None:
             self.sqlite_pragmas.install(self.engine_instance.sync_engine)
 
@@ -131,7 +132,7 @@ class SQLAlchemyAsyncConfig(_AsyncConfig):
 
     async def _create_all(self) -> None:
         async with self.get_engine().begin() as connection:
-            await connection.run_sync(create_missing_tables, _metadata_of(self.bind_key))
+            await connection.run_sync(create_missing_tables, _metadata_of(self))
 
     async def on_startup(self) -> None:
         """Create the tables, where the configuration asks for it."""
@@ -191,6 +192,7 @@ class SQLAlchemySyncConfig(_SyncConfig):
     def __post_init__(self) -> None:
         _check_choices(self)
         super().__post_init__()
+        _decide_listeners(self)
         if self.engine_instance is not None and self.sqlite_pragmas is not None:
             self.sqlite_pragmas.install(self.engine_instance)
 
@@ -230,7 +232,7 @@ class SQLAlchemySyncConfig(_SyncConfig):
 
     def _create_all(self) -> None:
         with self.get_engine().begin() as connection:
-            create_missing_tables(connection, _metadata_of(self.bind_key))
+            create_missing_tables(connection, _metadata_of(self))
 
     async def on_startup(self) -> None:
         """Create the tables, where the configuration asks for it."""
@@ -261,8 +263,21 @@ class SQLAlchemySyncConfig(_SyncConfig):
             await run_in_threadpool(session.close)
 
 
-def _metadata_of(bind_key: str | None) -> MetaData:
-    return metadata_registry.get(None if bind_key == "default" else bind_key)
+def _decide_listeners(config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig) -> None:
+    """Say in each session's info that upstream's listeners are on, unless it says otherwise.
+
+    They look there first; otherwise each flush and COMMIT makes an engine to look at its options.
+    """
+    info = config.session_config.info
+    if isinstance(info, dict):
+        info.setdefault("enable_cache_listener", True)
+        info.setdefault("enable_file_object_listener", True)
+
+
+def _metadata_of(config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig) -> MetaData:
+    if config.metadata is not None:
+        return config.metadata
+    return metadata_registry.get(None if config.bind_key == "default" else config.bind_key)
 
 
 def _wrong_driver(

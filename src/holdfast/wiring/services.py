@@ -31,6 +31,7 @@ ServiceT = TypeVar("ServiceT", bound=AsyncService | SyncService)
 
 _ASYNC_CLASSES = (SQLAlchemyAsyncQueryService, SQLAlchemyAsyncRepositoryReadService)
 _SYNC_CLASSES = (SQLAlchemySyncQueryService, SQLAlchemySyncRepositoryReadService)
+_PLAIN_NEW = {vars(cls)["new"].__func__ for cls in (*_ASYNC_CLASSES, *_SYNC_CLASSES)}
 
 
 def service_provider(
@@ -59,19 +60,38 @@ def service_provider(
     _check_service(service_class, config)
     warned: set[str] = set()
 
-    async def provide_service(
-        connection: HTTPConnection, session: Annotated[Any, Depends(provide_session)]
-    ) -> AsyncGenerator[ServiceT, None]:
+    def check_owner(connection: HTTPConnection, session: Any) -> None:
         if not warned and not request_transaction(connection.scope, owner).owns(session):
             warned.add(service_class.__name__)
             logger.warning(
                 "The session of %s was overridden, so Holdfast neither commits nor closes it",
                 service_class.__name__,
             )
-        async with _entered(service_class.new(session=session, **options)) as service:
-            yield service
+
+    if _makes_plain_instance(service_class):
+        make: Callable[..., ServiceT] = service_class
+
+        async def provide_service(
+            connection: HTTPConnection, session: Annotated[Any, Depends(provide_session)]
+        ) -> AsyncGenerator[ServiceT, None]:
+            check_owner(connection, session)
+            yield make(session=session, **options)
+
+    else:
+
+        async def provide_service(
+            connection: HTTPConnection, session: Annotated[Any, Depends(provide_session)]
+        ) -> AsyncGenerator[ServiceT, None]:
+            check_owner(connection, session)
+            async with _entered(service_class.new(session=session, **options)) as service:
+                yield service
 
     return provide_service
+
+
+def _makes_plain_instance(service_class: Any) -> bool:
+    """Tell whether ``new`` is Advanced Alchemy's: given a session, it just calls the class."""
+    return getattr(service_class.new, "__func__", None) in _PLAIN_NEW
 
 
 @asynccontextmanager

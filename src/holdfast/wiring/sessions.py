@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from holdfast.transaction.request import request_transaction
 from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
+from holdfast.wiring.openapi import mark
 
 __all__ = ("AnyConfig", "SessionProvider", "engine_provider", "session_of", "session_provider")
 
@@ -40,6 +41,7 @@ def session_provider(owner: object, config: AnyConfig) -> SessionProvider:
         return request_transaction(connection.scope, owner).session(config, handled_here=True)
 
     provide_session.__annotations__["return"] = kind
+    mark(provide_session)
     return provide_session
 
 

@@ -1,0 +1,101 @@
+"""Every error answer of an application as a problem (RFC 9457), where it asks for that."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from holdfast.errors import ConfigurationError
+from holdfast.problems import Problem, ProblemResponse
+from holdfast.wiring.openapi import amend_document, declare, operations
+
+__all__ = ("install_problems",)
+
+
+def install_problems(app: Starlette) -> None:
+    """Answer validation errors and HTTP exceptions as problems as well.
+
+    Also completes the ``Allow`` header of a 405, which Starlette fills from the first route with
+    the path, and declares 400 and 413 where a request has a body.
+
+    Args:
+        app: A FastAPI application that has not started.
+
+    Raises:
+        ConfigurationError: The application has started, or is not FastAPI's.
+    """
+    if not isinstance(app, FastAPI):
+        raise ConfigurationError(
+            f"problems.install takes a FastAPI application, not {type(app).__name__}. "
+            "Call `problems.install(app)` with the application that has the routes."
+        )
+    if app.middleware_stack is not None:
+        raise ConfigurationError(
+            "The application has started, so its exception handlers can no longer change. "
+            "Call `problems.install(app)` where the application is made."
+        )
+    app.exception_handlers[HTTPException] = _answer_http_exception
+    app.exception_handlers[RequestValidationError] = _answer_validation_error
+    amend_document(app, _declare_everywhere)
+
+
+async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
+    status = HTTPStatus(error.status_code)
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_allowed_methods(request)))
+    if status < HTTPStatus.BAD_REQUEST:
+        return await http_exception_handler(request, error)
+    detail: Any = error.detail
+    text = detail if isinstance(detail, str) else status.description or status.phrase
+    extensions = {} if isinstance(detail, str) else {"errors": detail}
+    code = status.phrase.lower().replace(" ", "-")
+    problem = Problem(code, status, status.phrase, text, extensions=extensions)
+    response = ProblemResponse(problem)
+    response.headers.update(headers)
+    return response
+
+
+async def _answer_validation_error(_: Request, error: RequestValidationError) -> Response:
+    # Without `input`: it repeats what was sent, passwords and all.
+    errors = [
+        {"loc": list(item.get("loc", ())), "msg": item.get("msg", ""), "type": item.get("type", "")}
+        for item in error.errors()
+    ]
+    return ProblemResponse(
+        Problem(
+            "validation-error",
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "Not acceptable",
+            "The request does not fit what is documented; see `errors`.",
+            extensions={"errors": errors},
+        )
+    )
+
+
+def _allowed_methods(request: Request) -> set[str]:
+    methods: set[str] = set()
+    for context in iter_route_contexts(request.app.routes):
+        match, _ = context.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= context.methods or set()
+    return methods
+
+
+def _declare_everywhere(document: dict[str, Any], app: FastAPI) -> None:
+    for operation, _, _ in operations(document, app):
+        if "requestBody" in operation:
+            declare(
+                document, operation, (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            )
+        if "422" in operation.get("responses", {}):
+            operation["responses"]["422"].get("content", {}).pop("application/json", None)
+            declare(document, operation, (HTTPStatus.UNPROCESSABLE_ENTITY,))

@@ -1,0 +1,87 @@
+"""One database and engine for each module and backend; every test finds the table emptied.
+
+| fixture | runs once for each of |
+|---|---|
+| `store`, `rig` | aiosqlite, asyncpg, psycopg, pysqlite, psycopg-sync |
+| `async_store`, `async_rig` | aiosqlite, asyncpg, psycopg |
+| `postgres_store`, `postgres_rig` | asyncpg, psycopg |
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, asynccontextmanager
+
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from holdfast import SQLitePragmas
+from tests.engines.database import ASYNC_BACKENDS, BACKENDS, Database
+from tests.transaction.rig import Rig, opened
+from tests.transaction.store import Store
+
+POOL = {"pool_size": 4, "max_overflow": 0, "pool_timeout": 2}
+
+
+@asynccontextmanager
+async def opened_store(request: pytest.FixtureRequest) -> AsyncGenerator[Store]:
+    """Open a store on a database of its own."""
+    backend: str = request.param
+    with ExitStack() as stack:
+        if "sqlite" in backend:
+            factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+            database = Database.sqlite(backend, factory.mktemp("store") / "test.sqlite")
+        else:
+            server = request.getfixturevalue("postgres")
+            name = stack.enter_context(server.fresh_database())
+            database = Database.postgres(backend, server, name)
+        if database.is_async:
+            store = Store(database, create_async_engine(database.url, **POOL))
+        else:
+            store = Store(database, create_engine(database.url, **POOL))
+        if not database.is_postgres:
+            SQLitePragmas().install(store.sync_engine)
+        await store.prepare()
+        yield store
+        await store.dispose()
+
+
+@pytest.fixture(params=BACKENDS, scope="module")
+async def store(request: pytest.FixtureRequest) -> AsyncGenerator[Store]:
+    """Give a database, for every backend."""
+    async with opened_store(request) as store:
+        yield store
+
+
+@pytest.fixture(params=ASYNC_BACKENDS, scope="module")
+async def async_store(request: pytest.FixtureRequest) -> AsyncGenerator[Store]:
+    """Give a database, for every async backend."""
+    async with opened_store(request) as store:
+        yield store
+
+
+@pytest.fixture(params=("asyncpg", "psycopg"), scope="module")
+async def postgres_store(request: pytest.FixtureRequest) -> AsyncGenerator[Store]:
+    """Give a PostgreSQL database, for every async driver."""
+    async with opened_store(request) as store:
+        yield store
+
+
+@pytest.fixture
+async def rig(store: Store) -> AsyncGenerator[Rig]:
+    """Give an application on an emptied table, for every backend."""
+    with opened(store) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def async_rig(async_store: Store) -> AsyncGenerator[Rig]:
+    """Give an application on an emptied table, for every async backend."""
+    with opened(async_store) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def postgres_rig(postgres_store: Store) -> AsyncGenerator[Rig]:
+    """Give an application on an emptied table, for every async driver of PostgreSQL."""
+    with opened(postgres_store) as rig:
+        yield rig
