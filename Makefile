@@ -17,7 +17,7 @@ NEW_VENV = $(PYTHON) -m venv $(VENV) && $(RUN) pip install --quiet --upgrade 'pi
 ADD = $(RUN) pip install --quiet
 endif
 
-.PHONY: help install demo test test-fast format format-check lint types docs check
+.PHONY: help install demo test test-fast format format-check lint types docs check bench bench-quick
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ docs: $(VENV)/.dev ## run the code in the pages, and check their commands and li
 	$(RUN) pytest -q tests/test_docs.py $(PAGES)
 
 check: format-check lint types docs test ## all of the above that change nothing
+
+bench: $(VENV)/.dev ## measure Holdfast beside upstream's extension and beside none at all
+	$(RUN) bench
+
+bench-quick: $(VENV)/.dev ## the same in few and short rounds: a rough idea
+	$(RUN) bench --quick
 
 # Both stamps are of one environment: the second holds all that is in the first.
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
