@@ -6,11 +6,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from advanced_alchemy.base import metadata_registry
-from advanced_alchemy.config import EngineConfig as _EngineConfig
 from advanced_alchemy.config import SQLAlchemyAsyncConfig as _AsyncConfig
 from advanced_alchemy.config import SQLAlchemySyncConfig as _SyncConfig
 from advanced_alchemy.routing.maker import dispose_session_maker_async, dispose_session_maker_sync
-from advanced_alchemy.utils.serialization import decode_json, encode_json, schema_dump
 from sqlalchemy import Engine, MetaData, make_url
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -19,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from holdfast.errors import ConfigurationError
 from holdfast.transaction.request import commits
+from holdfast.wiring.engine import EngineConfig
 from holdfast.wiring.sqlite import SQLitePragmas
 from holdfast.wiring.tables import create_missing_tables, outlasting_races
 
@@ -40,23 +39,6 @@ CommitMode = Literal["manual", "autocommit", "autocommit_include_redirect"]
 
 OnUncommitted = Literal["error", "warn", "ignore"]
 """What a 2xx over changes that nobody committed becomes in manual mode."""
-
-
-def _to_json(value: Any) -> str:
-    return encode_json(schema_dump(value))
-
-
-@dataclass
-class EngineConfig(_EngineConfig):
-    """Options of a SQLAlchemy engine, with JSON columns that take schema objects.
-
-    Attributes:
-        json_deserializer: Turns the text of a JSON column into Python objects.
-        json_serializer: Turns Python objects, schema instances included, into that text.
-    """
-
-    json_deserializer: Callable[[str], Any] = decode_json
-    json_serializer: Callable[[Any], str] = _to_json
 
 
 @dataclass(eq=False)
