@@ -44,7 +44,8 @@ if TYPE_CHECKING:
         get_database_migration_plugin,
         register_database_commands,
     )
-    from holdfast.wiring.config import EngineConfig, SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
+    from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
+    from holdfast.wiring.engine import EngineConfig
     from holdfast.wiring.extension import AdvancedAlchemy
     from holdfast.wiring.sqlite import SQLitePragmas
 
@@ -112,7 +113,8 @@ _NAMES_OF = {
         "get_database_migration_plugin",
         "register_database_commands",
     ),
-    "holdfast.wiring.config": ("EngineConfig", "SQLAlchemyAsyncConfig", "SQLAlchemySyncConfig"),
+    "holdfast.wiring.config": ("SQLAlchemyAsyncConfig", "SQLAlchemySyncConfig"),
+    "holdfast.wiring.engine": ("EngineConfig",),
     "holdfast.wiring.extension": ("AdvancedAlchemy",),
     "holdfast.wiring.sqlite": ("SQLitePragmas",),
 }
