@@ -48,6 +48,19 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def bound(address: tuple[str, int], family: int) -> socket.socket:
+    """Return a socket that listens, named as TCP: only then does asyncio disable Nagle's delay."""
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
 def listen() -> socket.socket:
     """Take the port before any work is done for it.
 
@@ -61,7 +74,7 @@ def listen() -> socket.socket:
     port = os.environ.get("PORT") or "8000"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, int(port)), family=family)
+        return bound((host, int(port)), family)
     except (ValueError, OverflowError):
         raise StartupError(f"PORT={port} is not a port: give a number up to 65535.") from None
     except OSError as error:

@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, status
+from fastapi import Depends, status
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
-from examples.airports.models import Airport, Country
+from examples.airports.models import Airport
 from examples.airports.schemas import (
     AirportCreate,
     AirportRead,
@@ -28,17 +28,23 @@ from holdfast import (
     SQLAlchemyAsyncConfig,
     SQLitePragmas,
     filters,
+    problems,
     service,
 )
 
 __all__ = ("DATABASE", "alchemy", "app")
 
 DATABASE = Path(os.environ.get("AIRPORTS_DB") or ".data/airports.sqlite").absolute()
+# Any other database, such as postgresql+asyncpg://..., for whoever serves `app` themselves.
+DATABASE_URL = os.environ.get("AIRPORTS_URL") or str(
+    URL.create("sqlite+aiosqlite", database=str(DATABASE))
+)
 
-app = FastAPIOffline(title="Airports", redoc_url=None)
+app = FastAPIOffline(title="Airports", redoc_url=None, max_body_size=1024 * 1024)
+problems.install(app)
 alchemy = AdvancedAlchemy(
     config=SQLAlchemyAsyncConfig(
-        connection_string=str(URL.create("sqlite+aiosqlite", database=str(DATABASE))),
+        connection_string=DATABASE_URL,
         sqlite_pragmas=SQLitePragmas(),
         session_config=AsyncSessionConfig(expire_on_commit=False),
         commit_mode="autocommit",
@@ -57,7 +63,6 @@ AirportFilters = Annotated[
                 "pagination_type": "limit_offset",
                 "search": ["icao", "iata", "name", "city"],
                 "search_ignore_case": True,
-                "search_escape_wildcards": True,
                 "sort_field": ["icao", "name", "elevation", "latitude", "longitude"],
                 "sort_order": "asc",
                 "in_fields": ["country_code", "timezone"],
@@ -73,35 +78,12 @@ CountryFilters = Annotated[
                 "pagination_type": "limit_offset",
                 "search": ["code", "name"],
                 "search_ignore_case": True,
-                "search_escape_wildcards": True,
                 "sort_field": ["code", "name"],
                 "sort_order": "asc",
             }
         )
     ),
 ]
-# Names and elevations repeat; only a unique last key keeps an airport from showing on two pages.
-BY_ICAO = filters.OrderBy(field_name="icao", sort_order="asc")
-
-
-async def find_airport(icao: IcaoCode, airports: Airports) -> Airport:
-    """Return the airport that the path names, or answer 404."""
-    airport = await airports.get_one_or_none(icao=icao)
-    if airport is None:
-        raise HTTPException(status.HTTP_404_NOT_FOUND, f"No airport has the ICAO code {icao}.")
-    return airport
-
-
-async def find_country(code: CountryCode, countries: Countries) -> Country:
-    """Return the country that the path names, or answer 404."""
-    country = await countries.get_one_or_none(code=code)
-    if country is None:
-        raise HTTPException(status.HTTP_404_NOT_FOUND, f"No country has the code {code}.")
-    return country
-
-
-FoundAirport = Annotated[Airport, Depends(find_airport)]
-FoundCountry = Annotated[Country, Depends(find_country)]
 
 
 @app.get("/airports")
@@ -109,7 +91,7 @@ async def list_airports(
     airports: Airports, filters: AirportFilters
 ) -> service.OffsetPagination[AirportRead]:
     """List airports: search them, filter them, sort them, page through them."""
-    found, total = await airports.get_many_and_count(*filters, BY_ICAO)
+    found, total = await airports.get_many_and_count(*filters)
     return airports.to_schema(found, total, filters=filters, schema_type=AirportRead)
 
 
@@ -120,24 +102,22 @@ async def create_airport(airports: Airports, data: AirportCreate) -> AirportRead
 
 
 @app.get("/airports/{icao}")
-async def get_airport(airports: Airports, airport: FoundAirport) -> AirportRead:
+async def get_airport(airports: Airports, icao: IcaoCode) -> AirportRead:
     """Return one airport."""
-    return airports.to_schema(airport, schema_type=AirportRead)
+    return airports.to_schema(await airports.get_one(icao=icao), schema_type=AirportRead)
 
 
 @app.patch("/airports/{icao}")
-async def update_airport(
-    airports: Airports, airport: FoundAirport, data: AirportUpdate
-) -> AirportRead:
+async def update_airport(airports: Airports, icao: IcaoCode, data: AirportUpdate) -> AirportRead:
     """Change the fields that are sent."""
-    updated = await airports.update(data, item_id=airport.id)
+    updated = await airports.update(data, item_id=icao, id_attribute="icao")
     return airports.to_schema(updated, schema_type=AirportRead)
 
 
 @app.delete("/airports/{icao}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_airport(airports: Airports, airport: FoundAirport) -> None:
+async def delete_airport(airports: Airports, icao: IcaoCode) -> None:
     """Delete an airport."""
-    await airports.delete(airport.id)
+    await airports.delete(icao, id_attribute="icao")
 
 
 @app.get("/countries")
@@ -156,22 +136,23 @@ async def create_country(countries: Countries, data: CountryCreate) -> CountryRe
 
 
 @app.get("/countries/{code}")
-async def get_country(countries: Countries, country: FoundCountry) -> CountryRead:
+async def get_country(countries: Countries, code: CountryCode) -> CountryRead:
     """Return one country."""
-    return countries.to_schema(country, schema_type=CountryRead)
+    return countries.to_schema(await countries.get(code), schema_type=CountryRead)
 
 
 @app.get("/countries/{code}/airports")
 async def list_airports_of_country(
-    country: FoundCountry, airports: Airports, filters: AirportFilters
+    countries: Countries, code: CountryCode, airports: Airports, filters: AirportFilters
 ) -> service.OffsetPagination[AirportRead]:
     """List the airports of one country."""
+    country = await countries.get(code)
     in_country = Airport.country_code == country.code
-    found, total = await airports.get_many_and_count(in_country, *filters, BY_ICAO)
+    found, total = await airports.get_many_and_count(in_country, *filters)
     return airports.to_schema(found, total, filters=filters, schema_type=AirportRead)
 
 
 @app.delete("/countries/{code}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_country(countries: Countries, country: FoundCountry) -> None:
+async def delete_country(countries: Countries, code: CountryCode) -> None:
     """Delete a country; one that still has airports stays."""
-    await countries.delete(country.code)
+    await countries.delete(code)

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
 __all__ = (
     "AirportCreate",
@@ -18,11 +19,17 @@ __all__ = (
 IcaoCode = Annotated[str, Field(pattern=r"^[A-Z0-9_][A-Z0-9]{3}$", examples=["EGLL"])]
 IataCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["LHR"])]
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["GB"])]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+# Blank at neither end, and without NUL, which PostgreSQL cannot store.
+Name = Annotated[str, Field(pattern=r"^[^\s\x00]([^\x00]*[^\s\x00])?$", max_length=100)]
 Elevation = Annotated[float, Field(ge=-2_000, le=30_000, description="Feet above sea level.")]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
-Timezone = Annotated[str, Field(max_length=50, examples=["Europe/London"])]
+Timezone = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_+/-]+$", max_length=50, examples=["Europe/London"])
+]
+
+# Strict: a number in quotes is no number, nor is `true`, whatever the database would make of it.
+AS_SENT = ConfigDict(extra="forbid", strict=True)
 
 
 class CountryRead(BaseModel):
@@ -35,7 +42,7 @@ class CountryRead(BaseModel):
 class CountryCreate(BaseModel):
     """A country as it is sent."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = AS_SENT
 
     code: CountryCode
     name: Name
@@ -60,7 +67,7 @@ class AirportRead(BaseModel):
 class AirportCreate(BaseModel):
     """An airport as it is sent."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = AS_SENT
 
     icao: IcaoCode
     iata: IataCode | None = None
@@ -74,26 +81,17 @@ class AirportCreate(BaseModel):
     country_code: CountryCode
 
 
-class AirportUpdate(BaseModel):
+@with_config(AS_SENT)
+class AirportUpdate(TypedDict, total=False):
     """The fields of an airport that change; those left out stay as they are."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    icao: IcaoCode | None = None
-    iata: IataCode | None = None
-    name: Name | None = None
-    city: Name | None = None
-    subdivision: Name | None = None
-    elevation: Elevation | None = None
-    latitude: Latitude | None = None
-    longitude: Longitude | None = None
-    timezone: Timezone | None = None
-    country_code: CountryCode | None = None
-
-    @field_validator("icao", "name", "elevation", "latitude", "longitude", "country_code")
-    @classmethod
-    def refuse_null(cls, value: object) -> object:
-        """Tell leaving a field out, which is fine, from emptying one that must have a value."""
-        if value is None:
-            raise ValueError("may be left out, but not be null")
-        return value
+    icao: IcaoCode
+    iata: IataCode | None
+    name: Name
+    city: Name | None
+    subdivision: Name | None
+    elevation: Elevation
+    latitude: Latitude
+    longitude: Longitude
+    timezone: Timezone | None
+    country_code: CountryCode

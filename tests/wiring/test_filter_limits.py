@@ -243,7 +243,11 @@ async def test_openapi(on_sqlite: AsyncClient) -> None:
     schemas = {parameter["name"]: parameter["schema"] for parameter in parameters}
     assert (schemas["pageSize"]["minimum"], schemas["pageSize"]["maximum"]) == (1, 100)
     assert (schemas["currentPage"]["minimum"], schemas["currentPage"]["maximum"]) == (1, 1000001)
-    assert schemas["searchString"]["anyOf"][0] == {"type": "string", "maxLength": 500}
+    assert schemas["searchString"]["anyOf"][0] == {
+        "type": "string",
+        "maxLength": 500,
+        "pattern": r"^[^\x00]*$",
+    }
     [values, _] = schemas["ids"]["anyOf"]
     assert values == {
         "type": "array",

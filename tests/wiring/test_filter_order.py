@@ -71,6 +71,12 @@ KEY, KEY_DESC = (
     f"ordered_seat.seat_row {way}, ordered_seat.seat_column {way}" for way in ("ASC", "DESC")
 )
 SEATS = select(OrderedSeat)
+# Before SQLAlchemy 2.1 it was an argument of `distinct`, which has been deprecated since.
+SEATS_BY_NAME = (
+    SEATS.ext(postgresql.distinct_on(OrderedSeat.name))
+    if hasattr(Select, "ext")
+    else SEATS.distinct(OrderedSeat.name)
+)
 
 
 @pytest.mark.parametrize(
@@ -102,12 +108,8 @@ SEATS = select(OrderedSeat)
         ),
         (SEATS.order_by(func.random()), [page], f"random(), {KEY}"),
         (SEATS.distinct(), [page], KEY),
-        (SEATS.ext(postgresql.distinct_on(OrderedSeat.name)), [page], ""),
-        (
-            SEATS.ext(postgresql.distinct_on(OrderedSeat.name)).order_by(OrderedSeat.name),
-            [page],
-            f"ordered_seat.name, {KEY}",
-        ),
+        (SEATS_BY_NAME, [page], ""),
+        (SEATS_BY_NAME.order_by(OrderedSeat.name), [page], f"ordered_seat.name, {KEY}"),
         (select(OrderedSeat.name), [page], ""),
         (
             select(OrderedSeat, OrderedGuest).join(OrderedGuest),

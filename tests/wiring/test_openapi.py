@@ -88,7 +88,7 @@ def test_the_schema_of_a_problem_is_in_the_document(app: FastAPI) -> None:
 
 
 def test_a_document_that_is_made_anew_is_declared_anew(app: FastAPI) -> None:
-    """FastAPI drops its document when a route is added; the next one is complete again."""
+    """A document that was dropped, as after a route was added, is complete again."""
     app.openapi()
 
     @app.get("/later")
@@ -97,5 +97,6 @@ def test_a_document_that_is_made_anew_is_declared_anew(app: FastAPI) -> None:
     ) -> str:
         return ""
 
+    app.openapi_schema = None  # FastAPI does it itself from 0.137.2 on.
     assert "503" in responses(app, "/later", "get")
     assert app.openapi() is app.openapi()

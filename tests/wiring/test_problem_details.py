@@ -8,6 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, HTTPException, Query
 from pydantic import BaseModel, ConfigDict
 from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
 
 from holdfast import problems
 from holdfast.errors import ConfigurationError
@@ -41,6 +42,15 @@ def make_app() -> FastAPI:
     @app.get("/conflict")
     async def conflict() -> None:
         raise HTTPException(409, {"field": "name"})
+
+    @app.get("/private")
+    async def private() -> None:
+        raise HTTPException(499, "A status that no standard knows.")
+
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        raise HTTPException(405, headers={"Allow": "BREW"})
+
+    app.mount("/mounted", mounted)
 
     @app.get("/unchanged")
     async def unchanged() -> None:
@@ -140,6 +150,27 @@ async def test_allow_names_every_method_of_a_path(http: httpx2.AsyncClient) -> N
     response = await http.put("/accounts")
     assert_problem(response, 405, "method-not-allowed")
     assert response.headers["allow"] == "DELETE, GET, POST"
+
+
+async def test_allow_of_a_mounted_application_is_its_own(http: httpx2.AsyncClient) -> None:
+    """What a mounted application says it allows is passed on."""
+    response = await http.get("/mounted/pot")
+    assert_problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == "BREW"
+
+
+async def test_the_errors_of_one_answer_are_bounded(http: httpx2.AsyncClient) -> None:
+    """A thousand unknown fields are not all listed: the answer would outgrow the request."""
+    response = await http.post("/accounts", json={f"field{number}": 1 for number in range(1000)})
+    found = assert_problem(response, 422, "validation-error")
+    assert len(found["errors"]) == 100
+
+
+async def test_a_status_that_no_standard_knows_is_passed_on(http: httpx2.AsyncClient) -> None:
+    """There is no kind of problem for it, so it keeps FastAPI's shape."""
+    response = await http.get("/private")
+    assert response.status_code == 499
+    assert response.json() == {"detail": "A status that no standard knows."}
 
 
 def test_the_document_says_so() -> None:

@@ -1,5 +1,8 @@
 """The ASGI middleware in which a request's transaction ends before its answer begins."""
 
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -83,8 +86,11 @@ class HTTPExchange:
             await self.transaction.close()
 
     async def _run_app(self, scope: Scope, receive: Receive) -> None:
+        async def send(message: Message) -> None:
+            await self._send(scope, message)
+
         try:
-            await self.app(scope, receive, self._send)
+            await self.app(scope, receive, send)
         except Exception as error:
             if self.failure is not None:
                 # The application unwound because its answer was withheld; whatever it raises
@@ -105,13 +111,13 @@ class HTTPExchange:
         statement_of = self.transaction.statement_of
         return problem_for(error, statement_of=statement_of) or self.owner.problem_for(error)
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, scope: Scope, message: Message) -> None:
         if self.failure is not None:
             raise AnswerWithheld from self.failure
         if message["type"] == "http.response.start" and not self.started:
             self.started = True
             try:
-                await self.transaction.settle(message["status"])
+                await self.transaction.settle(_status_as_sent(scope, message["status"]))
             except Exception as error:
                 self.failure = error
                 raise AnswerWithheld from error
@@ -122,6 +128,20 @@ class HTTPExchange:
         if response is None:
             raise failure
         await response(scope, receive, self.send)
+
+
+def _status_as_sent(scope: Scope, status: int) -> int:
+    """Return the status that an answer will have when it reaches the client.
+
+    Starlette's body limit lies outside and learns only here that a handler did not read its body:
+    it then sends a 413 instead, for what would have been committed.
+    """
+    limit = scope.get("starlette.max_body_size")
+    if limit is None:
+        return status
+    declared = Headers(scope=scope).get("content-length", "")
+    too_large = declared.isdecimal() and int(declared) > limit
+    return HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else status
 
 
 async def _serve_websocket(

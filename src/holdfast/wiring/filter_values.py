@@ -66,7 +66,9 @@ def _check_text(value: str) -> None:
 
 
 Instant = Annotated[datetime, BeforeValidator(_read_iso_8601), AfterValidator(_in_utc)]
-SearchText = Annotated[str, AfterValidator(_storable)]
+SearchText = Annotated[
+    str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\x00]*$"})
+]
 
 
 def _readable(hint: Any) -> Any:
@@ -86,6 +88,8 @@ def _value(hint: Any) -> Any:
         return _readable(hint)
     if hint is datetime:
         return Instant
+    if hint is str:
+        return SearchText
     if hint is int:
         return annotated(int, Field(ge=_INT64_MIN, le=_INT64_MAX))
     if hint is float:
@@ -101,4 +105,5 @@ def several(container: type, hint: Any, at_most: int) -> Any:
         hint: The type of one value.
         at_most: How many values it takes.
     """
-    return annotated(GenericAlias(container, (_value(hint),)), Field(max_length=at_most)) | None
+    # The bound is on the whole: FastAPI before 0.138 sees no list where the union has it annotated.
+    return annotated(GenericAlias(container, (_value(hint),)) | None, Field(max_length=at_most))

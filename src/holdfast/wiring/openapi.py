@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, routing
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import RouteContext, iter_route_contexts
+from starlette.routing import Route
 
 from holdfast.problems import MEDIA_TYPE, PROBLEM_SCHEMA
 
-__all__ = ("MARK", "amend_document", "declare_problems", "mark")
+__all__ = ("MARK", "amend_document", "declare_problems", "mark", "routes_of")
 
 MARK = "__holdfast__"
 
@@ -83,14 +83,23 @@ def declare(
 
 def operations(
     document: Mapping[str, Any], app: FastAPI
-) -> Iterator[tuple[dict[str, Any], str, RouteContext]]:
+) -> Iterator[tuple[dict[str, Any], str, Any]]:
     """Return each documented operation with its method and its route."""
-    for context in iter_route_contexts(app.routes):
+    for context in routes_of(app):
         path = document.get("paths", {}).get(context.path_format, {})
         for method in context.methods or ():
             operation = path.get(method.lower())
             if operation is not None and hasattr(context, "dependant"):
                 yield operation, method, context
+
+
+def routes_of(app: FastAPI) -> Iterator[Any]:
+    """Return each route of an application, and of the routers it includes, as it is reached."""
+    if hasattr(routing, "iter_route_contexts"):
+        yield from routing.iter_route_contexts(app.routes)
+    else:
+        # Before FastAPI 0.137.2 an application keeps the routes of its routers as its own.
+        yield from (route for route in app.routes if isinstance(route, Route))
 
 
 def uses_holdfast(dependant: Dependant) -> bool:

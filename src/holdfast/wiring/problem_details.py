@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import iter_route_contexts
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,9 +14,23 @@ from starlette.routing import Match
 
 from holdfast.errors import ConfigurationError
 from holdfast.problems import Problem, ProblemResponse
-from holdfast.wiring.openapi import amend_document, declare, operations
+from holdfast.wiring.body_limit import answer_too_large_bodies
+from holdfast.wiring.openapi import amend_document, declare, operations, routes_of
 
 __all__ = ("install_problems",)
+
+# A megabyte of unknown fields would be answered with ten.
+_MOST_ERRORS = 100
+
+_ERRORS = frozenset(status.value for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST)
+
+# Those of RFC 9110, which Python has from 3.13 on.
+_PHRASES = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "URI Too Long",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "Range Not Satisfiable",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
 
 
 def install_problems(app: Starlette) -> None:
@@ -44,21 +57,23 @@ def install_problems(app: Starlette) -> None:
         )
     app.exception_handlers[HTTPException] = _answer_http_exception
     app.exception_handlers[RequestValidationError] = _answer_validation_error
+    answer_too_large_bodies(app)
     amend_document(app, _declare_everywhere)
 
 
 async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
+    if error.status_code not in _ERRORS:
+        return await http_exception_handler(request, error)
     status = HTTPStatus(error.status_code)
     headers = dict(error.headers or {})
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_allowed_methods(request)))
-    if status < HTTPStatus.BAD_REQUEST:
-        return await http_exception_handler(request, error)
+        headers |= _allow(request)
     detail: Any = error.detail
     text = detail if isinstance(detail, str) else status.description or status.phrase
     extensions = {} if isinstance(detail, str) else {"errors": detail}
-    code = status.phrase.lower().replace(" ", "-")
-    problem = Problem(code, status, status.phrase, text, extensions=extensions)
+    phrase = _PHRASES.get(status, status.phrase)
+    code = phrase.lower().replace(" ", "-")
+    problem = Problem(code, status, phrase, text, extensions=extensions)
     response = ProblemResponse(problem)
     response.headers.update(headers)
     return response
@@ -68,7 +83,7 @@ async def _answer_validation_error(_: Request, error: RequestValidationError) ->
     # Without `input`: it repeats what was sent, passwords and all.
     errors = [
         {"loc": list(item.get("loc", ())), "msg": item.get("msg", ""), "type": item.get("type", "")}
-        for item in error.errors()
+        for item in error.errors()[:_MOST_ERRORS]
     ]
     return ProblemResponse(
         Problem(
@@ -81,13 +96,14 @@ async def _answer_validation_error(_: Request, error: RequestValidationError) ->
     )
 
 
-def _allowed_methods(request: Request) -> set[str]:
+def _allow(request: Request) -> dict[str, str]:
     methods: set[str] = set()
-    for context in iter_route_contexts(request.app.routes):
+    for context in routes_of(request.app):
         match, _ = context.matches(request.scope)
         if match is not Match.NONE:
             methods |= context.methods or set()
-    return methods
+    # None are known of a mounted application, which says for itself what it allows.
+    return {"Allow": ", ".join(sorted(methods))} if methods else {}
 
 
 def _declare_everywhere(document: dict[str, Any], app: FastAPI) -> None:
