@@ -141,7 +141,7 @@ def _loss(dialect: Dialect) -> Exception:
         case "pysqlite":
             return sqlite3.ProgrammingError("Cannot operate on a closed database.")
         case "aiosqlite":
-            return sqlite3.OperationalError("Connection closed")
+            return sqlite3.OperationalError("no active connection")
         case _:
             error: Exception = dialect.loaded_dbapi.OperationalError(_LOST)
             return error

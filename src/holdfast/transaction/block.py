@@ -27,10 +27,12 @@ class SessionBlock:
 
     Args:
         source: The database.
+        timeout: Seconds that closing may take.
     """
 
-    def __init__(self, source: SessionSource) -> None:
+    def __init__(self, source: SessionSource, timeout: float) -> None:
         self._source = source
+        self._timeout = timeout
         self._async_unit: AsyncUnit | None = None
         self._sync_unit: SyncUnit | None = None
 
@@ -39,8 +41,12 @@ class SessionBlock:
         return self._async_unit.session
 
     async def __aexit__(self, *_: object) -> None:
-        if self._async_unit is not None:
-            await self._async_unit.close()
+        if self._async_unit is None:
+            return
+        try:
+            await finish(self._async_unit.close(), self._timeout)
+        except TimeoutError:
+            logger.warning("Closing a session did not end in time; its connection is discarded")
 
     def __enter__(self) -> Session:
         self._sync_unit = _open_sync(self._source)

@@ -89,7 +89,7 @@ class AdvancedAlchemy(Attachment):
 
         It is closed at the end of the block, and what was not committed is undone.
         """
-        return SessionBlock(self.get_config(key))
+        return SessionBlock(self.get_config(key), self.commit_timeout)
 
     def transaction(self, key: str | None = None) -> TransactionBlock:
         """Open a transaction outside requests: ``async with`` or ``with``, as the driver is.
@@ -104,13 +104,13 @@ class AdvancedAlchemy(Attachment):
         self, key: str | None = None
     ) -> AsyncGenerator[AsyncSession, None]:
         """Open an async session outside requests; upstream's name of ``session``."""
-        async with SessionBlock(self.get_async_config(key)) as session:
+        async with SessionBlock(self.get_async_config(key), self.commit_timeout) as session:
             yield session
 
     @contextmanager
     def with_sync_session(self, key: str | None = None) -> Generator[Session, None, None]:
         """Open a sync session outside requests; upstream's name of ``session``."""
-        with SessionBlock(self.get_sync_config(key)) as session:
+        with SessionBlock(self.get_sync_config(key), self.commit_timeout) as session:
             yield session
 
     def get_session(

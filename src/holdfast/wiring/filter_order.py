@@ -13,9 +13,8 @@ from holdfast.wiring.filter_equality import EqualToUpstream
 
 __all__ = ("LimitOffset",)
 
-# SQLAlchemy has no public way to read these: the order, and the two ways to say DISTINCT ON.
+# SQLAlchemy has no public way to read it.
 _order_of = attrgetter("_order_by_clauses")
-_distinct_on = attrgetter("_distinct_on", "_pre_columns_clause")
 
 
 class LimitOffset(EqualToUpstream, filters.LimitOffset):
@@ -68,12 +67,18 @@ def _ties_last(terms: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _with_total_order(statement: Select[Any]) -> Select[Any]:
     ties = _tie_breaks(statement)
-    if not ties or (_distinct_on(statement) != ((), None) and not _order_of(statement)):
+    if not ties or (_says_distinct_on(statement) and not _order_of(statement)):
         # PostgreSQL wants the expressions of DISTINCT ON first in the order.
         return statement
     stable = _StableSelect.__new__(_StableSelect)
     stable.__dict__.update(statement.__dict__)
     return stable.order_by(*ties)
+
+
+def _says_distinct_on(statement: Select[Any]) -> bool:
+    # Nor these: what `distinct(...)` was given, and from SQLAlchemy 2.1 on the extension for it.
+    attributes = ("_distinct_on", "_pre_columns_clause")
+    return any(getattr(statement, name, None) not in {(), None} for name in attributes)
 
 
 def _tie_breaks(statement: Select[Any]) -> list[_TieBreak]:
