@@ -243,17 +243,21 @@ async def test_openapi(on_sqlite: AsyncClient) -> None:
     schemas = {parameter["name"]: parameter["schema"] for parameter in parameters}
     assert (schemas["pageSize"]["minimum"], schemas["pageSize"]["maximum"]) == (1, 100)
     assert (schemas["currentPage"]["minimum"], schemas["currentPage"]["maximum"]) == (1, 1000001)
-    assert schemas["searchString"]["anyOf"][0] == {
+    assert without_title(schemas["searchString"]) == {
         "type": "string",
         "maxLength": 500,
         "pattern": r"^[^\x00]*$",
     }
-    [values, _] = schemas["ids"]["anyOf"]
-    assert values == {
+    assert without_title(schemas["ids"]) == {
         "type": "array",
         "items": {"type": "integer", "minimum": -(2**63), "maximum": INT64_MAX},
         "maxItems": 500,
     }
     for name in ("codeIn", "codeNotIn", "rankIn", "mood"):
-        assert schemas[name]["anyOf"][0]["maxItems"] == 500
-    assert schemas["readAtIn"]["anyOf"][0]["items"] == {"type": "string", "format": "date-time"}
+        assert schemas[name]["maxItems"] == 500
+    assert schemas["readAtIn"]["items"] == {"type": "string", "format": "date-time"}
+
+
+def without_title(schema: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what FastAPI makes of a parameter's name and description."""
+    return {key: schema[key] for key in schema if key not in {"title", "description"}}

@@ -19,11 +19,9 @@ class BeforeAfter(EqualToUpstream, filters.BeforeAfter):
 
     def append_to_statement(self, statement: StatementTypeT, model: type[Any]) -> StatementTypeT:
         """Add the bounds, as the model's column takes them."""
-        naive = _is_naive(model, self.field_name)
-        before, after = (
-            value and _without_offset(value) if naive else value
-            for value in (self.before, self.after)
-        )
+        if not _is_naive(model, self.field_name):
+            return super().append_to_statement(statement, model)
+        before, after = (value and _without_offset(value) for value in (self.before, self.after))
         plain = filters.BeforeAfter(self.field_name, before, after)
         return plain.append_to_statement(statement, model)
 
@@ -77,5 +75,6 @@ def _is_naive(model: type[Any], field: Any) -> bool:
             "of `provide_filters`, or add the column. With `model` in the config this is found "
             "at start-up."
         )
-    column_type = getattr(attribute, "type", None)
+    # Through the expression, which an attribute keeps; its own `type` is looked up each time.
+    column_type = getattr(getattr(attribute, "expression", attribute), "type", None)
     return isinstance(column_type, DateTime) and not column_type.timezone

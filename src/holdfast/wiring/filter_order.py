@@ -1,11 +1,13 @@
 """Pages of a total order: no row on two pages, and none left out."""
 
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any, Self, cast
 
 from advanced_alchemy import filters
 from advanced_alchemy.filters import StatementTypeT
 from sqlalchemy import Select, UnaryExpression, inspect
+from sqlalchemy.orm import Mapper
 from sqlalchemy.sql.operators import asc_op, desc_op
 from sqlalchemy.sql.util import unwrap_order_by
 
@@ -13,8 +15,12 @@ from holdfast.wiring.filter_equality import EqualToUpstream
 
 __all__ = ("LimitOffset",)
 
-# SQLAlchemy has no public way to read it.
+# SQLAlchemy has no public way to read them.
 _order_of = attrgetter("_order_by_clauses")
+_selected_by = attrgetter("_raw_columns")
+
+# Where a mapped class keeps the tie-breaks of its primary key.
+_TIES = "holdfast_ties"
 
 
 class LimitOffset(EqualToUpstream, filters.LimitOffset):
@@ -28,13 +34,22 @@ class LimitOffset(EqualToUpstream, filters.LimitOffset):
         statement = super().append_to_statement(statement, model)
         if not isinstance(statement, Select):
             return statement
-        return cast("StatementTypeT", _with_total_order(statement))
+        return cast("StatementTypeT", _with_total_order(statement, model))
 
 
 class _TieBreak(UnaryExpression[Any]):
     """A part of the primary key, at the end of an order."""
 
     inherit_cache = True
+
+
+class _Tie:
+    """A part of a primary key, in both directions."""
+
+    def __init__(self, element: Any) -> None:
+        self.element = element
+        self.ascending = _TieBreak(element, modifier=asc_op)
+        self.descending = _TieBreak(element, modifier=desc_op)
 
 
 class _StableSelect(Select[Any]):
@@ -44,35 +59,36 @@ class _StableSelect(Select[Any]):
 
     def order_by(self, *clauses: Any) -> Self:
         ordered = super().order_by(*clauses)
-        # What SQLAlchemy's own methods do to a clone that nobody else has seen yet.
-        vars(ordered)["_order_by_clauses"] = _ties_last(_order_of(ordered))
+        if _order_of(ordered):
+            _put_ties_last(ordered)
         return ordered
 
 
-def _ties_last(terms: tuple[Any, ...]) -> tuple[Any, ...]:
-    ties = [term for term in terms if isinstance(term, _TieBreak)]
-    asked = [term for term in terms if not isinstance(term, _TieBreak)]
-    if not ties or not asked:
-        return terms
+def _put_ties_last(statement: Select[Any]) -> None:
+    """Set the order of a clone that nobody else has seen yet, as SQLAlchemy's methods do."""
+    asked = tuple(term for term in _order_of(statement) if not isinstance(term, _TieBreak))
     sorted_by = {column for term in asked for column in unwrap_order_by(term)}
     # One direction throughout lets the database read a single index.
-    direction = desc_op if _descends(asked[-1]) else asc_op
+    descends = bool(asked) and _descends(asked[-1])
+    ties: tuple[_Tie, ...] = vars(statement)[_TIES]
     last = (
-        tie if tie.modifier is direction else _TieBreak(tie.element, modifier=direction)
+        tie.descending if descends else tie.ascending
         for tie in ties
         if tie.element not in sorted_by
     )
-    return (*asked, *last)
+    vars(statement)["_order_by_clauses"] = (*asked, *last)
 
 
-def _with_total_order(statement: Select[Any]) -> Select[Any]:
-    ties = _tie_breaks(statement)
+def _with_total_order(statement: Select[Any], model: type[Any]) -> Select[Any]:
+    ties = _ties_of(statement, model)
     if not ties or (_says_distinct_on(statement) and not _order_of(statement)):
         # PostgreSQL wants the expressions of DISTINCT ON first in the order.
         return statement
-    stable = _StableSelect.__new__(_StableSelect)
-    stable.__dict__.update(statement.__dict__)
-    return stable.order_by(*ties)
+    stable = statement.where()
+    stable.__class__ = _StableSelect
+    vars(stable)[_TIES] = ties
+    _put_ties_last(stable)
+    return stable
 
 
 def _says_distinct_on(statement: Select[Any]) -> bool:
@@ -81,18 +97,28 @@ def _says_distinct_on(statement: Select[Any]) -> bool:
     return any(getattr(statement, name, None) not in {(), None} for name in attributes)
 
 
-def _tie_breaks(statement: Select[Any]) -> list[_TieBreak]:
-    """Make the tie-breaks of a statement: none unless it selects whole entities."""
-    ties: list[_TieBreak] = []
-    for description in statement.column_descriptions:
-        entity = description.get("entity")
-        if entity is None or description["expr"] is not entity:
-            continue
-        mapper = inspect(entity).mapper
-        for column in mapper.primary_key:
-            attribute = getattr(entity, mapper.get_property_by_column(column).key)
-            ties.append(_TieBreak(attribute.expression, modifier=asc_op))
-    return ties
+def _ties_of(statement: Select[Any], model: type[Any]) -> tuple[_Tie, ...]:
+    """Return the tie-breaks of a statement: those of the whole entities that it selects."""
+    mapper: Mapper[Any] = inspect(model)
+    selected = _selected_by(statement)
+    if len(selected) == 1 and selected[0] is mapper.__clause_element__():
+        kept = mapper.class_manager.info
+        if _TIES not in kept:
+            kept[_TIES] = tuple(_ties_of_entity(model))
+        return cast("tuple[_Tie, ...]", kept[_TIES])
+    return tuple(
+        tie
+        for description in statement.column_descriptions
+        if description["expr"] is description.get("entity") is not None
+        for tie in _ties_of_entity(description["entity"])
+    )
+
+
+def _ties_of_entity(entity: Any) -> Iterator[_Tie]:
+    mapper = inspect(entity).mapper
+    for column in mapper.primary_key:
+        attribute = getattr(entity, mapper.get_property_by_column(column).key)
+        yield _Tie(attribute.expression)
 
 
 def _descends(term: Any) -> bool:

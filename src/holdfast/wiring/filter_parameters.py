@@ -67,7 +67,7 @@ def _period(event: str, key: str, aliases: Mapping[str, str]) -> FilterPart:
             alias=aliases[f"{event}_{side}"],
             description=f"Keep only what was {event} {side} this time; without an offset, UTC.",
         )
-        return _parameter(f"{key}_{side}", Instant | None, None, query)
+        return _parameter(f"{key}_{side}", Instant, None, query)
 
     def make(before: datetime | None, after: datetime | None) -> FilterTypes | None:
         if before is None and after is None:
@@ -139,8 +139,8 @@ def _search(
     ignore_case = config.get("search_ignore_case", False)
     return FilterPart(
         (
-            _parameter(f"{key}_string", hint | None, None, text),
-            _parameter(f"{key}_ignore_case", bool | None, ignore_case, case),
+            _parameter(f"{key}_string", hint, None, text),
+            _parameter(f"{key}_ignore_case", bool, ignore_case, case),
         ),
         make,
     )
@@ -208,7 +208,7 @@ def _flag(field: FieldNameType, aliases: Mapping[str, str]) -> FilterPart:
         alias=aliases[field.name], description=f"Keep only what has this value in {field.name}."
     )
     name = f"{field.name}_boolean_filter"
-    return FilterPart((_parameter(name, bool | None, None, query),), make)
+    return FilterPart((_parameter(name, bool, None, query),), make)
 
 
 def _choices(field: FieldNameType, limits: Limits, aliases: Mapping[str, str]) -> FilterPart:

@@ -105,5 +105,4 @@ def several(container: type, hint: Any, at_most: int) -> Any:
         hint: The type of one value.
         at_most: How many values it takes.
     """
-    # The bound is on the whole: FastAPI before 0.138 sees no list where the union has it annotated.
-    return annotated(GenericAlias(container, (_value(hint),)) | None, Field(max_length=at_most))
+    return annotated(GenericAlias(container, (_value(hint),)), Field(max_length=at_most))
