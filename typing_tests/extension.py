@@ -1,6 +1,6 @@
 """What type checkers make of the extension. Checked, never run."""
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any, assert_type
 
 from fastapi import Depends, FastAPI, Request, WebSocket
@@ -19,6 +19,7 @@ from holdfast import (
     repository,
     service,
 )
+from holdfast.wiring.services import ServiceProvider
 
 
 class Author(base.UUIDBase):
@@ -93,12 +94,12 @@ async def blocks() -> None:
 
 
 provide_authors = alchemy.provide_service(AuthorService)
-assert_type(provide_authors, Callable[..., AsyncGenerator[AuthorService, None]])
+assert_type(provide_authors, ServiceProvider[AuthorService])
 assert_type(
     alchemy.provide_service(SyncAuthorService, "sync"),
-    Callable[..., AsyncGenerator[SyncAuthorService, None]],
+    ServiceProvider[SyncAuthorService],
 )
-assert_type(alchemy.provide_service(ReadService), Callable[..., AsyncGenerator[ReadService, None]])
+assert_type(alchemy.provide_service(ReadService), ServiceProvider[ReadService])
 assert_type(
     alchemy.provide_service(
         AuthorService,
@@ -110,11 +111,11 @@ assert_type(
         uniquify=True,
         count_with_window_function=False,
     ),
-    Callable[..., AsyncGenerator[AuthorService, None]],
+    ServiceProvider[AuthorService],
 )
 assert_type(
     providers.provide_service(AuthorService, extension=alchemy, key="default"),
-    Callable[..., AsyncGenerator[AuthorService, None]],
+    ServiceProvider[AuthorService],
 )
 alchemy.provide_service(Author)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 

@@ -1,6 +1,5 @@
 """What upstream's ``providers`` module exports, under the same names."""
 
-from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from holdfast.wiring.extension import AdvancedAlchemy
@@ -14,7 +13,7 @@ from holdfast.wiring.filters import (
     dep_cache,
     provide_filters,
 )
-from holdfast.wiring.services import ServiceT
+from holdfast.wiring.services import ServiceProvider, ServiceT
 
 __all__ = (
     "DEPENDENCY_DEFAULTS",
@@ -31,7 +30,7 @@ __all__ = (
 
 def provide_service(
     service_class: type[ServiceT], /, extension: AdvancedAlchemy, **options: Any
-) -> Callable[..., AsyncGenerator[ServiceT, None]]:
+) -> ServiceProvider[ServiceT]:
     """Return the dependency that gives a service, as the extension's method does.
 
     Args:

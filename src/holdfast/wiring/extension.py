@@ -21,7 +21,7 @@ from holdfast.wiring.filters import (
     FilterConfig,
     provide_filters,
 )
-from holdfast.wiring.services import ServiceT, service_provider
+from holdfast.wiring.services import ServiceProvider, ServiceT, service_provider
 from holdfast.wiring.sessions import AnyConfig, engine_provider, session_of, session_provider
 
 __all__ = ("AdvancedAlchemy",)
@@ -161,7 +161,7 @@ class AdvancedAlchemy(Attachment):
         execution_options: dict[str, Any] | None = None,
         uniquify: bool | None = None,
         count_with_window_function: bool | None = None,
-    ) -> Callable[..., AsyncGenerator[ServiceT, None]]:
+    ) -> ServiceProvider[ServiceT]:
         """Return the dependency that gives a service on the request's session.
 
         For equal, hashable options it is the same function, so ``dependency_overrides`` take.

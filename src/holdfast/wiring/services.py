@@ -2,9 +2,9 @@
 
 import inspect
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 from advanced_alchemy.service import (
     SQLAlchemyAsyncQueryService,
@@ -20,7 +20,7 @@ from holdfast.transaction.request import request_transaction
 from holdfast.wiring.config import SQLAlchemyAsyncConfig
 from holdfast.wiring.sessions import AnyConfig, SessionProvider
 
-__all__ = ("ServiceT", "service_provider")
+__all__ = ("ServiceProvider", "ServiceT", "service_provider")
 
 logger = logging.getLogger("holdfast.wiring")
 
@@ -29,9 +29,21 @@ SyncService = SQLAlchemySyncQueryService | SQLAlchemySyncRepositoryReadService[A
 
 ServiceT = TypeVar("ServiceT", bound=AsyncService | SyncService)
 
+ServiceT_co = TypeVar("ServiceT_co", covariant=True)
+
 _ASYNC_CLASSES = (SQLAlchemyAsyncQueryService, SQLAlchemyAsyncRepositoryReadService)
 _SYNC_CLASSES = (SQLAlchemySyncQueryService, SQLAlchemySyncRepositoryReadService)
 _PLAIN_NEW = {vars(cls)["new"].__func__ for cls in (*_ASYNC_CLASSES, *_SYNC_CLASSES)}
+
+
+class ServiceProvider(Protocol[ServiceT_co]):
+    """A dependency that gives a service: FastAPI awaits it, or enters and leaves it."""
+
+    def __call__(
+        self, connection: HTTPConnection, session: Any
+    ) -> Coroutine[Any, Any, ServiceT_co] | AsyncGenerator[ServiceT_co]:
+        """Give the service on a request's session."""
+        ...
 
 
 def service_provider(
@@ -41,11 +53,12 @@ def service_provider(
     config: AnyConfig,
     provide_session: SessionProvider,
     options: dict[str, Any],
-) -> Callable[..., AsyncGenerator[ServiceT, None]]:
+) -> ServiceProvider[ServiceT]:
     """Return a dependency that gives a service on the request's session.
 
     The service owns nothing: the boundary commits and closes its session, whatever the
     dependency's scope. A sync service is built without a thread as well; only its queries block.
+    Where a class has a ``new`` of its own, that is entered, and left at the end of the request.
 
     Args:
         service_class: A service class of Advanced Alchemy.
@@ -68,25 +81,24 @@ def service_provider(
                 service_class.__name__,
             )
 
-    if _makes_plain_instance(service_class):
-        make: Callable[..., ServiceT] = service_class
+    make: type[Any] = service_class
 
-        async def provide_service(
-            connection: HTTPConnection, session: Annotated[Any, Depends(provide_session)]
-        ) -> AsyncGenerator[ServiceT, None]:
-            check_owner(connection, session)
-            yield make(session=session, **options)
+    # No generator where there is nothing to release: FastAPI's stack for them costs its share.
+    async def provide_service(
+        connection: HTTPConnection, session: Annotated[Any, Depends(provide_session)]
+    ) -> ServiceT:
+        check_owner(connection, session)
+        service: ServiceT = make(session=session, **options)
+        return service
 
-    else:
+    async def provide_entered_service(
+        connection: HTTPConnection, session: Annotated[Any, Depends(provide_session)]
+    ) -> AsyncGenerator[ServiceT, None]:
+        check_owner(connection, session)
+        async with _entered(service_class.new(session=session, **options)) as service:
+            yield service
 
-        async def provide_service(
-            connection: HTTPConnection, session: Annotated[Any, Depends(provide_session)]
-        ) -> AsyncGenerator[ServiceT, None]:
-            check_owner(connection, session)
-            async with _entered(service_class.new(session=session, **options)) as service:
-                yield service
-
-    return provide_service
+    return provide_service if _makes_plain_instance(service_class) else provide_entered_service
 
 
 def _makes_plain_instance(service_class: Any) -> bool:
