@@ -1,5 +1,6 @@
 """The session events through which a request's sessions are watched and, later, held back."""
 
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -31,13 +32,14 @@ def watch(session: Session, guard: Guard) -> None:
         guard: Its guard.
     """
     session.info[_GUARD] = guard
+    if guard.progress is not None:
+        _hold(session, guard)
     # A sessionmaker makes a class of its own. The class that everybody shares is left alone.
     shared = type(session) is Session
     if not shared and type(session) in _watched:
         return
     target: Any = session if shared else type(session)
     event.listen(target, "after_begin", _after_begin)
-    event.listen(target, "do_orm_execute", _do_orm_execute)
     event.listen(target, "before_flush", _before_flush)
     event.listen(target, "before_commit", _before_commit)
     event.listen(target, "after_transaction_create", _after_transaction_create)
@@ -83,11 +85,31 @@ def _after_transaction_end(session: Session, transaction: SessionTransaction) ->
     guard.unit.forget_transaction()
 
 
-def _do_orm_execute(state: ORMExecuteState) -> Any:
+def _hold(session: Session, guard: Guard) -> None:
+    """Let each statement of a session wait for its turn, and run as a read after the start.
+
+    The event for it makes every statement prepare twice, so it is listened to only when it is
+    needed. All of SQLAlchemy's own loads pass through these methods as well.
+    """
+    reading = False
+
+    def held(execute: Callable[..., Any]) -> Callable[..., Any]:
+        def execute_in_turn(statement: Any, params: Any = None, **options: Any) -> Any:
+            nonlocal reading
+            if not reading and not guard.admit():
+                reading = True
+                event.listen(session, "do_orm_execute", _read)
+            return execute(statement, params, **options)
+
+        return execute_in_turn
+
+    for name in ("execute", "scalar", "scalars"):
+        vars(session)[name] = held(getattr(session, name))
+
+
+def _read(state: ORMExecuteState) -> Any:
     guard: Guard | None = state.session.info.get(_GUARD)
-    if guard is None:
-        return None
-    return None if guard.admit() else guard.read(state)
+    return None if guard is None or guard.admit() else guard.read(state)
 
 
 def _before_flush(session: Session, *_: Any) -> None:

@@ -3,8 +3,7 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Generator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import MutableMapping
 from contextvars import ContextVar
 from enum import Enum, auto
 from functools import partial
@@ -46,28 +45,24 @@ class Progress:
         self._scope = scope
         self._patience = patience
         self._owners = {asyncio.current_task()}
-        self._started = asyncio.Event()
-        # Made by the first thread that has to wait, which is rare.
+        # Each made by the first that has to wait, which is rare.
+        self._started: asyncio.Event | None = None
         self._started_for_threads: threading.Event | None = None
 
     def handled_here(self) -> None:
         """Note that the current task is the one that answers, whatever middleware spawned it."""
         self._owners.add(asyncio.current_task())
 
-    @contextmanager
-    def settling(self) -> Generator[None]:
-        """Mark the current task as the one that ends the transaction."""
+    def settle_here(self) -> None:
+        """Note that the current task, which does nothing else, ends the transaction."""
         self.phase = Phase.SETTLING
-        token = _settling.set(self)
-        try:
-            yield
-        finally:
-            _settling.reset(token)
+        _settling.set(self)
 
     def reached(self, phase: Phase) -> None:
         """Note a phase after the start, and let those who waited for it go on."""
         self.phase = phase
-        self._started.set()
+        if self._started is not None:
+            self._started.set()
         if self._started_for_threads is not None:
             self._started_for_threads.set()
 
@@ -77,18 +72,21 @@ class Progress:
         The body of a generator endpoint belongs after the start, but FastAPI begins an SSE producer
         beside it: one statement could land inside the transaction and the next outside.
         """
-        if self.phase in {Phase.SERVED, Phase.ENDED} or _settling.get() is self:
-            return
-        if in_greenlet():
-            foreign = asyncio.current_task() not in self._owners
-            if foreign or self.phase is Phase.SETTLING:
+        phase = self.phase
+        if phase is Phase.OPEN:
+            if in_greenlet() and asyncio.current_task() not in self._owners:
                 await_only(self._wait_for_start())
-        elif self.phase is Phase.SETTLING:
-            self._wait_in_thread()
+        elif phase is Phase.SETTLING and _settling.get() is not self:
+            if in_greenlet():
+                await_only(self._wait_for_start())
+            else:
+                self._wait_in_thread()
 
     async def _wait_for_start(self) -> None:
         # Awaited by SQLAlchemy outside its greenlet, where the frames below are the caller's.
         if self.phase is Phase.SETTLING or self._is_body_of_generator():
+            if self._started is None:
+                self._started = asyncio.Event()
             await asyncio.wait_for(self._started.wait(), self._patience)
 
     def _wait_in_thread(self) -> None:

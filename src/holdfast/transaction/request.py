@@ -137,8 +137,8 @@ class RequestTransaction:
             self.progress.reached(Phase.SERVED)
 
     async def _run(self, ending: Callable[[], Awaitable[None]]) -> None:
-        with self.progress.settling():
-            await ending()
+        self.progress.settle_here()
+        await ending()
 
     async def _settle(self, status: int) -> None:
         committing = [unit for source, unit in self._units.values() if commits(source, status)]

@@ -44,7 +44,7 @@ async def finish(operation: Coroutine[Any, Any, T], seconds: float) -> T:
     with anyio.CancelScope(shield=True):
         while not task.done() and loop.time() < deadline:
             try:
-                await asyncio.wait((task,), timeout=deadline - loop.time())
+                await _done_or_late(task, deadline)
             except asyncio.CancelledError as error:
                 cancelled = error
     if not task.done():
@@ -54,6 +54,24 @@ async def finish(operation: Coroutine[Any, Any, T], seconds: float) -> T:
         _retrieve(task)
         raise cancelled
     return task.result()
+
+
+async def _done_or_late(task: asyncio.Task[Any], deadline: float) -> None:
+    """Wait as ``asyncio.wait`` does for a single task, at a fraction of what that costs."""
+    loop = task.get_loop()
+    waiter = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    task.add_done_callback(wake)
+    timer = loop.call_at(deadline, wake)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+        task.remove_done_callback(wake)
 
 
 async def in_thread(call: Callable[[], T]) -> T:

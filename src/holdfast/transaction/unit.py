@@ -114,6 +114,8 @@ class Unit(ABC, Generic[SessionT]):
     def unflushed(self) -> dict[int, object]:
         """Return the objects that wait for a flush, by identity."""
         session = self.sync_session
+        if not (session.new or session.deleted or session.identity_map.check_modified()):
+            return {}
         modified = filter(session.is_modified, session.dirty)
         return {id(item): item for item in (*session.new, *session.deleted, *modified)}
 
@@ -124,7 +126,7 @@ class Unit(ABC, Generic[SessionT]):
             TransactionAbortedError: A swallowed error had already undone the transaction.
         """
         session = self.sync_session
-        pending = session.new or session.dirty or session.deleted
+        pending = session.new or session.deleted or session.identity_map.check_modified()
         if pending or self.errors or not session.is_active:
             await self.run(self.prepare)
 
@@ -186,6 +188,10 @@ class AsyncUnit(Unit[AsyncSession]):
 
     @override
     async def close(self) -> None:
+        if not self.sync_session.in_transaction():
+            # Nothing is sent, so no greenlet is needed.
+            self.sync_session.close()
+            return
         if self.errors:
             # See `SyncUnit.close_here`.
             await self.session.rollback()
