@@ -1,13 +1,13 @@
 """Pages of a total order: no row on two pages, and none left out."""
 
 from collections.abc import Iterator
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from typing import Any, Self, cast
 
 from advanced_alchemy import filters
 from advanced_alchemy.filters import StatementTypeT
 from sqlalchemy import Select, UnaryExpression, inspect
-from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import class_mapper
 from sqlalchemy.sql.operators import asc_op, desc_op
 from sqlalchemy.sql.util import unwrap_order_by
 
@@ -18,6 +18,9 @@ __all__ = ("LimitOffset",)
 # SQLAlchemy has no public way to read them.
 _order_of = attrgetter("_order_by_clauses")
 _selected_by = attrgetter("_raw_columns")
+
+# What stands for a mapped class among them.
+_element_of = methodcaller("__clause_element__")
 
 # Where a mapped class keeps the tie-breaks of its primary key.
 _TIES = "holdfast_ties"
@@ -99,13 +102,13 @@ def _says_distinct_on(statement: Select[Any]) -> bool:
 
 def _ties_of(statement: Select[Any], model: type[Any]) -> tuple[_Tie, ...]:
     """Return the tie-breaks of a statement: those of the whole entities that it selects."""
-    mapper: Mapper[Any] = inspect(model)
+    mapper = class_mapper(model)
     selected = _selected_by(statement)
-    if len(selected) == 1 and selected[0] is mapper.__clause_element__():
-        kept = mapper.class_manager.info
+    if len(selected) == 1 and selected[0] is _element_of(mapper):
+        kept = cast("dict[str, tuple[_Tie, ...]]", cast("Any", mapper.class_manager).info)
         if _TIES not in kept:
             kept[_TIES] = tuple(_ties_of_entity(model))
-        return cast("tuple[_Tie, ...]", kept[_TIES])
+        return kept[_TIES]
     return tuple(
         tie
         for description in statement.column_descriptions
