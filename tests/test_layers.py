@@ -28,7 +28,7 @@ WEB = "advanced_alchemy anyio fastapi pydantic sqlalchemy starlette"
 LAYERS = {
     "errors": layer("", "advanced_alchemy"),
     "problems": layer("errors", "starlette"),
-    "transaction": layer("errors problems", "anyio sqlalchemy starlette"),
+    "transaction": layer("errors problems", "anyio opentelemetry sqlalchemy starlette"),
     "query": layer("errors", "advanced_alchemy pydantic sqlalchemy"),
     "plan": layer("errors query", "pydantic sqlalchemy"),
     "wiring": layer("errors problems transaction query plan", WEB),

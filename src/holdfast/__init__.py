@@ -39,6 +39,8 @@ if TYPE_CHECKING:
         provide_filters,
         provide_service,
     )
+    from holdfast.transaction.hooks import after_commit
+    from holdfast.transaction.retry import Retry
     from holdfast.wiring.cli import (
         assign_cli_group,
         get_database_migration_plugin,
@@ -62,10 +64,12 @@ __all__ = (
     "EngineConfig",
     "FieldNameType",
     "FilterConfig",
+    "Retry",
     "SQLAlchemyAsyncConfig",
     "SQLAlchemySyncConfig",
     "SQLitePragmas",
     "SyncSessionConfig",
+    "after_commit",
     "assign_cli_group",
     "base",
     "dep_cache",
@@ -108,6 +112,8 @@ _NAMES_OF = {
         "provide_filters",
         "provide_service",
     ),
+    "holdfast.transaction.hooks": ("after_commit",),
+    "holdfast.transaction.retry": ("Retry",),
     "holdfast.wiring.cli": (
         "assign_cli_group",
         "get_database_migration_plugin",

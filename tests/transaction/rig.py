@@ -61,9 +61,10 @@ class Rig:
         self.found_at_start: set[str] = set()
         self.held_at_start = 0
         self.app = FastAPI()
-        timeout = options.pop("commit_timeout", 10.0)
+        names = ("commit_timeout", "statement_timeout", "retry")
+        own = {name: options.pop(name) for name in names if name in options}
         self.config: AnyConfig = store.config(**options)
-        self.alchemy = AdvancedAlchemy(self.config, app=self.app, commit_timeout=timeout)
+        self.alchemy = AdvancedAlchemy(self.config, app=self.app, **own)
 
     async def call(self, path: str = "/", method: str = "POST", **options: Any) -> Recording:
         """Send a request to the application, or to the `app` among the options."""

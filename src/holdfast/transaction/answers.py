@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from holdfast.problems import Problem, ProblemResponse
+from holdfast.transaction import metrics
 from holdfast.transaction.failure import problem_for
 from holdfast.transaction.violation import Statement
 
@@ -53,6 +54,7 @@ def problem_response(
 ) -> ProblemResponse:
     """Return the answer for a problem, and log what it must not tell the client."""
     level = logging.ERROR if problem.retry_after is None else logging.WARNING
+    metrics.commit_failed(problem.code)
     expected = problem.status < HTTPStatus.INTERNAL_SERVER_ERROR
     logger.log(
         logging.INFO if expected else level,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from holdfast.errors import CommitOutcomeUnknownError, ConfigurationError, TransactionTimeoutError
 from holdfast.transaction.events import watch
 from holdfast.transaction.guard import Guard
+from holdfast.transaction.hooks import run_hooks, run_sync_hooks
 from holdfast.transaction.shield import finish
 from holdfast.transaction.unit import AsyncUnit, SessionSource, SyncUnit, raise_commit_error
 
@@ -28,16 +29,20 @@ class SessionBlock:
     Args:
         source: The database.
         timeout: Seconds that closing may take.
+        statement_timeout: Seconds that one statement may run; None for no bound.
     """
 
-    def __init__(self, source: SessionSource, timeout: float) -> None:
+    def __init__(
+        self, source: SessionSource, timeout: float, statement_timeout: float | None = None
+    ) -> None:
         self._source = source
         self._timeout = timeout
+        self._statement_timeout = statement_timeout
         self._async_unit: AsyncUnit | None = None
         self._sync_unit: SyncUnit | None = None
 
     async def __aenter__(self) -> AsyncSession:
-        self._async_unit = _open_async(self._source)
+        self._async_unit = _open_async(self._source, self._statement_timeout)
         return self._async_unit.session
 
     async def __aexit__(self, *_: object) -> None:
@@ -47,14 +52,19 @@ class SessionBlock:
             await finish(self._async_unit.close(), self._timeout)
         except TimeoutError:
             logger.warning("Closing a session did not end in time; its connection is discarded")
+        finally:
+            await run_hooks(self._async_unit.due)
 
     def __enter__(self) -> Session:
-        self._sync_unit = _open_sync(self._source)
+        self._sync_unit = _open_sync(self._source, self._statement_timeout)
         return self._sync_unit.session
 
     def __exit__(self, *_: object) -> None:
         if self._sync_unit is not None:
-            self._sync_unit.close_here()
+            try:
+                self._sync_unit.close_here()
+            finally:
+                run_sync_hooks(self._sync_unit.due)
 
 
 class TransactionBlock:
@@ -66,11 +76,15 @@ class TransactionBlock:
     Args:
         source: The database.
         timeout: Seconds that COMMIT and ROLLBACK may each take in an async block.
+        statement_timeout: Seconds that one statement may run; None for no bound.
     """
 
-    def __init__(self, source: SessionSource, timeout: float) -> None:
+    def __init__(
+        self, source: SessionSource, timeout: float, statement_timeout: float | None = None
+    ) -> None:
         self._source = source
         self._timeout = timeout
+        self._statement_timeout = statement_timeout
         self._block: _AsyncBlock | _AsyncSavepoint | _SyncBlock | _SyncSavepoint | None = None
 
     async def __aenter__(self) -> AsyncSession:
@@ -78,7 +92,7 @@ class TransactionBlock:
         if isinstance(outer, _AsyncBlock):
             savepoint = self._block = _AsyncSavepoint(outer.unit.session)
             return await savepoint.enter()
-        block = self._block = _AsyncBlock(self._source, self._timeout)
+        block = self._block = _AsyncBlock(self._source, self._timeout, self._statement_timeout)
         return block.unit.session
 
     async def __aexit__(
@@ -98,7 +112,7 @@ class TransactionBlock:
         if isinstance(outer, _SyncBlock):
             savepoint = self._block = _SyncSavepoint(outer.unit.session)
             return savepoint.enter()
-        block = self._block = _SyncBlock(self._source)
+        block = self._block = _SyncBlock(self._source, self._statement_timeout)
         return block.unit.session
 
     def __exit__(
@@ -115,8 +129,10 @@ class TransactionBlock:
 
 
 class _AsyncBlock:
-    def __init__(self, source: SessionSource, timeout: float) -> None:
-        self.unit = _open_async(source)
+    def __init__(
+        self, source: SessionSource, timeout: float, statement_timeout: float | None
+    ) -> None:
+        self.unit = _open_async(source, statement_timeout)
         self.runner = asyncio.current_task()
         self._timeout = timeout
         _remember(source, self)
@@ -127,6 +143,7 @@ class _AsyncBlock:
                 await self._commit()
         finally:
             await self._close(undo=error is not None)
+            await run_hooks(self.unit.due)
 
     async def _close(self, *, undo: bool) -> None:
         """Give the connection back, without hiding why the block ended."""
@@ -178,8 +195,8 @@ class _AsyncSavepoint:
 
 
 class _SyncBlock:
-    def __init__(self, source: SessionSource) -> None:
-        self.unit = _open_sync(source)
+    def __init__(self, source: SessionSource, statement_timeout: float | None) -> None:
+        self.unit = _open_sync(source, statement_timeout)
         self.runner = threading.current_thread()
         _remember(source, self)
 
@@ -189,6 +206,7 @@ class _SyncBlock:
                 self._commit()
         finally:
             self.unit.close_here()
+            run_sync_hooks(self.unit.due)
 
     def _commit(self) -> None:
         unit = self.unit
@@ -241,23 +259,23 @@ def _forget(source: SessionSource) -> None:
     _blocks.set({key: block for key, block in _blocks.get().items() if key != id(source)})
 
 
-def _open_async(source: SessionSource) -> AsyncUnit:
+def _open_async(source: SessionSource, statement_timeout: float | None) -> AsyncUnit:
     session = source.create_session_maker()()
     if not isinstance(session, AsyncSession):
         raise ConfigurationError(
             f"Bind {source.bind_key!r} is sync. Use `with` rather than `async with`."
         )
     unit = AsyncUnit(source.bind_key or "default", session)
-    watch(session.sync_session, Guard(unit))
+    watch(session.sync_session, Guard(unit, statement_timeout=statement_timeout))
     return unit
 
 
-def _open_sync(source: SessionSource) -> SyncUnit:
+def _open_sync(source: SessionSource, statement_timeout: float | None) -> SyncUnit:
     session = source.create_session_maker()()
     if not isinstance(session, Session):
         raise ConfigurationError(
             f"Bind {source.bind_key!r} is async. Use `async with` rather than `with`."
         )
     unit = SyncUnit(source.bind_key or "default", session)
-    watch(session, Guard(unit))
+    watch(session, Guard(unit, statement_timeout=statement_timeout))
     return unit

@@ -9,11 +9,12 @@ from sqlalchemy.engine import ExceptionContext, ExecutionContext
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
 from holdfast.transaction.guard import Guard
+from holdfast.transaction.statement_timeout import begin_limit, limit_statement
 from holdfast.transaction.statements import writes
 from holdfast.transaction.unit import verify
 from holdfast.transaction.violation import statement_of
 
-__all__ = ("watch",)
+__all__ = ("guard_of", "watch")
 
 _GUARD = "holdfast_guard"
 
@@ -42,6 +43,7 @@ def watch(session: Session, guard: Guard) -> None:
     event.listen(target, "after_begin", _after_begin)
     event.listen(target, "before_flush", _before_flush)
     event.listen(target, "before_commit", _before_commit)
+    event.listen(target, "after_commit", _after_commit)
     event.listen(target, "after_transaction_create", _after_transaction_create)
     event.listen(target, "after_soft_rollback", _after_soft_rollback)
     event.listen(target, "after_transaction_end", _after_transaction_end)
@@ -49,13 +51,24 @@ def watch(session: Session, guard: Guard) -> None:
         _watched.add(type(session))
 
 
-def _after_begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+def guard_of(session: Session) -> Guard | None:
+    """Return the guard of a session that is watched."""
     guard: Guard | None = session.info.get(_GUARD)
+    return guard
+
+
+def _after_begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    guard = guard_of(session)
     if guard is None or transaction.nested:
         return
     guard.check_connection()
     guard.unit.connections.append(connection)
     _guards[connection] = guard
+    seconds = guard.statement_timeout
+    if seconds is not None:
+        limit = begin_limit(connection, seconds)
+        if limit is not None:
+            guard.unit.limits.append(limit)
     if connection.dialect not in _dialects:
         _dialects.add(connection.dialect)
         # On the dialect, where they cost next to nothing: a listener on the engine makes every
@@ -67,19 +80,22 @@ def _after_begin(session: Session, transaction: SessionTransaction, connection: 
 
 
 def _after_transaction_create(session: Session, transaction: SessionTransaction) -> None:
-    guard: Guard | None = session.info.get(_GUARD)
+    guard = guard_of(session)
     if guard is not None and transaction.nested:
         guard.unit.writes_before[transaction] = guard.unit.writes
+        guard.unit.hooks_before[transaction] = len(guard.unit.hooks)
 
 
 def _after_soft_rollback(session: Session, previous: SessionTransaction) -> None:
-    guard: Guard | None = session.info.get(_GUARD)
+    guard = guard_of(session)
     if guard is not None and previous.nested:
-        guard.unit.writes = guard.unit.writes_before.get(previous, guard.unit.writes)
+        unit = guard.unit
+        unit.writes = unit.writes_before.get(previous, unit.writes)
+        del unit.hooks[unit.hooks_before.get(previous, len(unit.hooks)) :]
 
 
 def _after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
-    guard: Guard | None = session.info.get(_GUARD)
+    guard = guard_of(session)
     if guard is None or transaction.parent is not None:
         return
     guard.unit.forget_transaction()
@@ -108,38 +124,52 @@ def _hold(session: Session, guard: Guard) -> None:
 
 
 def _read(state: ORMExecuteState) -> Any:
-    guard: Guard | None = state.session.info.get(_GUARD)
+    guard = guard_of(state.session)
     return None if guard is None or guard.admit() else guard.read(state)
 
 
 def _before_flush(session: Session, *_: Any) -> None:
-    guard: Guard | None = session.info.get(_GUARD)
+    guard = guard_of(session)
     if guard is not None and not guard.admit():
         guard.refuse("a write")
 
 
 def _before_commit(session: Session) -> None:
-    guard: Guard | None = session.info.get(_GUARD)
+    guard = guard_of(session)
     # A savepoint in an aborted transaction is refused by the server itself.
     if guard is not None and guard.admit() and not session.in_nested_transaction():
         verify(guard.unit)
 
 
-def _do_execute(cursor: Any, statement: str, _parameters: Any, context: ExecutionContext) -> None:
+def _after_commit(session: Session) -> None:
+    guard = guard_of(session)
+    # The release of a savepoint sets this off as well.
+    if guard is not None and not session.in_nested_transaction():
+        guard.note_commit()
+
+
+def _do_execute(cursor: Any, statement: str, parameters: Any, context: ExecutionContext) -> Any:
     """Count writes here, where those of a flush, of Core and of plain SQL all pass."""
     guard = _guards.get(context.root_connection)
     if guard is None:
-        return
+        return False
     changing = context.isinsert or context.isupdate or writes(statement)
     if context.dialect.name == "sqlite":
         _begin_on_sqlite(cursor, statement, context, changing=changing)
     if changing:
         guard.unit.writes += 1
         guard.unit.writing = context
+    seconds = guard.statement_timeout
+    limited = statement if seconds is None else limit_statement(statement, context, seconds)
+    if limited is statement:
+        return False
+    send = cursor.executemany if context.executemany else cursor.execute
+    send(limited, parameters)
+    return True
 
 
-def _do_execute_no_params(cursor: Any, statement: str, context: ExecutionContext) -> None:
-    _do_execute(cursor, statement, None, context)
+def _do_execute_no_params(cursor: Any, statement: str, context: ExecutionContext) -> Any:
+    return _do_execute(cursor, statement, (), context)
 
 
 def _begin_on_sqlite(

@@ -16,7 +16,13 @@ from holdfast.problems import Problem
 from holdfast.transaction.details import describe
 from holdfast.transaction.violation import Statement, violation_of
 
-__all__ = ("database_error", "is_outcome_unknown", "problem_for", "undoes_transaction")
+__all__ = (
+    "database_error",
+    "is_conflict",
+    "is_outcome_unknown",
+    "problem_for",
+    "undoes_transaction",
+)
 
 UNIQUE = Problem(
     "unique-violation",
@@ -103,6 +109,7 @@ UNCOMMITTED = Problem(
     "The change was never committed. Nothing was changed.",
 )
 
+_CONFLICTS = (CONFLICT,)
 _CONSTRAINTS = (UNIQUE, FOREIGN_KEY, EXCLUSION, CHECK, NOT_NULL)
 
 # What drivers raise themselves for a value that they cannot send.
@@ -261,6 +268,11 @@ def is_outcome_unknown(error: BaseException) -> bool:
         for code in _codes(error)
         if isinstance(code, str)
     )
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Tell whether a concurrent change is to blame, so that the same request may yet succeed."""
+    return problem_for(error) in _CONFLICTS
 
 
 def undoes_transaction(error: BaseException) -> bool:

@@ -1,11 +1,13 @@
 """What a request's session may do before, and what it may no longer do after the start."""
 
+import time
 from typing import Any, NoReturn
 
 from sqlalchemy.orm import ORMExecuteState
 
 from holdfast.errors import OutsideBoundaryError, ResponseStartedError
-from holdfast.transaction.progress import Phase, Progress
+from holdfast.transaction import metrics
+from holdfast.transaction.progress import Phase, Progress, current_progress
 from holdfast.transaction.read_only import begin_read_only
 from holdfast.transaction.statements import Effect, effect_of
 from holdfast.transaction.unit import AnyUnit
@@ -21,13 +23,32 @@ class Guard:
 
     Args:
         unit: The session's unit.
-        progress: Where the request stands; None outside requests, where everything passes.
+        progress: Where the request stands; None for a session of one's own, which may do anything.
+
+        statement_timeout: Seconds that a statement of a session of one's own may run.
+
+    Attributes:
+        within: Where the request stands that a session of one's own was opened in, if in any.
     """
 
-    def __init__(self, unit: AnyUnit, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        unit: AnyUnit,
+        progress: Progress | None = None,
+        statement_timeout: float | None = None,
+    ) -> None:
         self.unit = unit
         self.progress = progress
+        self.within = progress or current_progress.get()
+        self._statement_timeout = statement_timeout
         self._reading = 0
+        self._asked: float | None = None
+
+    @property
+    def statement_timeout(self) -> float | None:
+        """Seconds that one statement may run; None for no bound."""
+        progress = self.progress
+        return self._statement_timeout if progress is None else progress.statement_timeout
 
     def admit(self) -> bool:
         """Tell whether the session is still free to do anything.
@@ -38,16 +59,27 @@ class Guard:
         if self.progress is None:
             return True
         self.progress.wait_for_turn()
+        if not self.unit.connections:
+            self._asked = time.perf_counter()
         if self.progress.phase is Phase.ENDED:
             raise OutsideBoundaryError("any more: its request has ended")
         return self.progress.phase is not Phase.SERVED
+
+    def note_commit(self) -> None:
+        """Note that the session's transaction has committed."""
+        self.unit.due += self.unit.hooks
+        self.unit.hooks.clear()
+        if self.within is not None:
+            self.within.note_commit()
 
     def refuse(self, what: str) -> NoReturn:
         """Refuse something, naming the remedy."""
         raise ResponseStartedError(what)
 
     def check_connection(self) -> None:
-        """Refuse a connection that would be taken for anything but a read."""
+        """Refuse a connection that would be taken for anything but a read, and note the wait."""
+        if self._asked is not None:
+            metrics.connection_taken(time.perf_counter() - self._asked, self.unit.key)
         if not self.admit() and not self._reading:
             self.refuse("a connection")
 

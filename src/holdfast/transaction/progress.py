@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.util import await_only
 from sqlalchemy.util.concurrency import in_greenlet
 
-__all__ = ("Phase", "Progress")
+__all__ = ("Phase", "Progress", "current_progress")
 
 
 class Phase(Enum):
@@ -31,6 +31,9 @@ class Phase(Enum):
 # Set in the task that ends a transaction; worker threads inherit it.
 _settling: ContextVar["Progress | None"] = ContextVar("holdfast_settling", default=None)
 
+current_progress: ContextVar["Progress | None"] = ContextVar("holdfast_progress", default=None)
+"""Where the request that is being handled stands: for what it opens beside its own sessions."""
+
 
 class Progress:
     """Where a request stands, shared by its sessions.
@@ -38,10 +41,24 @@ class Progress:
     Args:
         scope: The ASGI scope, in which the router leaves the endpoint.
         patience: Seconds that work beside the request waits for the response to start.
+        outer: Where the same request stands in the boundary of another extension around this one.
+
+    Attributes:
+        phase: How far it has come.
+        statement_timeout: Seconds that one statement may run; None for no bound.
+        committed: Whether anything has been committed on its behalf, by whichever session.
     """
 
-    def __init__(self, scope: MutableMapping[str, Any], patience: float) -> None:
+    def __init__(
+        self,
+        scope: MutableMapping[str, Any],
+        patience: float,
+        outer: "Progress | None" = None,
+    ) -> None:
         self.phase = Phase.OPEN
+        self.statement_timeout: float | None = None
+        self.committed = False
+        self._outer = outer
         self._scope = scope
         self._patience = patience
         self._owners = {asyncio.current_task()}
@@ -52,6 +69,12 @@ class Progress:
     def handled_here(self) -> None:
         """Note that the current task is the one that answers, whatever middleware spawned it."""
         self._owners.add(asyncio.current_task())
+
+    def note_commit(self) -> None:
+        """Note that something was committed: this request must not be run again."""
+        self.committed = True
+        if self._outer is not None:
+            self._outer.note_commit()
 
     def settle_here(self) -> None:
         """Note that the current task, which does nothing else, ends the transaction."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
@@ -17,27 +17,45 @@ from holdfast.errors import (
 )
 from holdfast.problems import Problem
 from holdfast.transaction.events import watch
+from holdfast.transaction.failure import is_conflict
 from holdfast.transaction.guard import Guard
-from holdfast.transaction.progress import Phase, Progress
+from holdfast.transaction.left_over import check_left_over, commits, route_name
+from holdfast.transaction.progress import Phase, Progress, current_progress
+from holdfast.transaction.retry import SAFE_METHODS, Retry
 from holdfast.transaction.shield import finish
 from holdfast.transaction.unit import AnyUnit, AsyncUnit, SessionSource, SyncUnit
 from holdfast.transaction.violation import Statement
 
-__all__ = ("SCOPE_KEY", "Owner", "RequestTransaction", "request_transaction")
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from holdfast.transaction.hooks import Hook
+    from holdfast.transaction.original import Original
+
+__all__ = ("SCOPE_KEY", "Diverted", "Owner", "RequestTransaction", "request_transaction")
 
 logger = logging.getLogger("holdfast.transaction")
 
 SCOPE_KEY = "holdfast.transactions"
 """Where a scope holds its transactions, by owner. Written by the boundary, read by sessions."""
 
-_SUCCESS = range(200, 300)
-_REDIRECTION = range(300, 400)
+
+class Diverted(Exception):  # noqa: N818 - unwinds the application; nobody handles it
+    """Raised to unwind an application whose answer was decided on beside it."""
 
 
 class Owner(Protocol):
-    """Whoever attached a boundary: an extension with its databases."""
+    """Whoever attached a boundary: an extension with its databases.
+
+    Attributes:
+        commit_timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
+        statement_timeout: Seconds that one statement may run; None for no bound.
+        retry: The policy for requests with a safe method, and for those that ask for the default.
+    """
 
     commit_timeout: float
+    statement_timeout: float | None
+    retry: Retry | None
 
     async def prepare(self) -> None:
         """Make ready for a request."""
@@ -47,17 +65,34 @@ class Owner(Protocol):
 
 
 class RequestTransaction:
-    """Owns one request's sessions, one per bind.
+    """Owns the sessions of one attempt at a request, one per bind.
 
     Args:
         scope: The request's ASGI scope.
+        owner: The extension whose boundary it passes.
+        original: The request as it arrived; None for a WebSocket.
+
+    Attributes:
+        progress: Where the request stands.
+        original: The request as it arrived.
         timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
+        retry: Whether the request may be run again, and how often.
+        diverted: The answer that was decided on beside the application.
     """
 
-    def __init__(self, scope: MutableMapping[str, Any], timeout: float) -> None:
-        self.progress = Progress(scope, timeout)
+    def __init__(
+        self,
+        scope: MutableMapping[str, Any],
+        owner: Owner,
+        original: "Original | None" = None,
+    ) -> None:
+        self.progress = Progress(scope, owner.commit_timeout, current_progress.get())
+        self.progress.statement_timeout = owner.statement_timeout
+        self.original = original
+        self.timeout = owner.commit_timeout
+        self.retry = owner.retry if scope.get("method") in SAFE_METHODS else None
+        self.diverted: Response | None = None
         self._scope = scope
-        self._timeout = timeout
         self._units: dict[str, tuple[SessionSource, AnyUnit]] = {}
         self._at_stake = False
 
@@ -101,6 +136,27 @@ class RequestTransaction:
                     return statement
         return None
 
+    def conflict(self) -> BaseException | None:
+        """Return the concurrent change that undid the transaction under way, if one did."""
+        errors = (error for _, unit in self._units.values() for error in unit.errors)
+        return next(filter(is_conflict, errors), None)
+
+    def divert(self, response: "Response") -> NoReturn:
+        """Decide on an answer beside the application, which is unwound; everything is undone.
+
+        Raises:
+            Diverted: Always.
+        """
+        self.diverted = response
+        raise Diverted
+
+    def due_hooks(self) -> "list[Hook]":
+        """Return what is to run because its transaction has committed, once."""
+        due = [hook for _, unit in self._units.values() for hook in unit.due]
+        for _, unit in self._units.values():
+            unit.due.clear()
+        return due
+
     @property
     def is_open(self) -> bool:
         """Whether the transaction can still be ended one way or the other."""
@@ -124,14 +180,14 @@ class RequestTransaction:
             self.progress.reached(Phase.SERVED)
             return
         try:
-            await finish(self._run(ending), self._timeout)
+            await finish(self._run(ending), self.timeout)
             for _, unit in self._units.values():
                 unit.given_up = unit.unflushed()
         except TimeoutError as error:
             if any(unit.committing for _, unit in self._units.values()):
                 raise CommitOutcomeUnknownError from error
             if self._at_stake:
-                raise TransactionTimeoutError(self._timeout) from error
+                raise TransactionTimeoutError(self.timeout) from error
             logger.warning("ROLLBACK did not end in time; the connection is discarded")
         finally:
             self.progress.reached(Phase.SERVED)
@@ -145,7 +201,7 @@ class RequestTransaction:
         try:
             for source, unit in self._units.values():
                 if unit not in committing:
-                    self._check_left_over(source, unit, status)
+                    check_left_over(self._scope, source, unit, status)
             self._at_stake = bool(committing)
             for unit in committing:
                 await unit.flush()
@@ -173,25 +229,6 @@ class RequestTransaction:
         for _, unit in self._units.values():
             await unit.rollback()
 
-    def _check_left_over(self, source: SessionSource, unit: AnyUnit, status: int) -> None:
-        """Let no change vanish silently behind an answer that does not look like a failure."""
-        if source.on_uncommitted == "ignore":
-            return
-        if status in _REDIRECTION and source.commit_mode == "autocommit" and unit.writes:
-            logger.warning(
-                "%s: changes on bind %r are rolled back with status %s; to keep them, set "
-                'commit_mode="autocommit_include_redirect" or commit before returning',
-                route_name(self._scope),
-                unit.key,
-                status,
-            )
-        if status not in _SUCCESS:
-            return
-        if unit.writes and source.on_uncommitted == "error":
-            raise UncommittedChangesError(route_name(self._scope), unit.key)
-        if unit.writes or unit.unflushed():
-            logger.warning("%s", UncommittedChangesError(route_name(self._scope), unit.key))
-
     def check_unwritten(self) -> None:
         """Refuse changes left in a session while nobody could commit them any more.
 
@@ -212,7 +249,7 @@ class RequestTransaction:
         self.progress.reached(Phase.ENDED)
         if any(unit.sync_session.in_transaction() for _, unit in self._units.values()):
             try:
-                await finish(self._close(), self._timeout)
+                await finish(self._close(), self.timeout)
             except TimeoutError:
                 logger.warning("Closing sessions did not end in time; connections are discarded")
         else:
@@ -229,15 +266,6 @@ class RequestTransaction:
                 logger.warning("Closing a session failed", exc_info=True)
 
 
-def commits(source: SessionSource, status: int) -> bool:
-    """Tell whether a status commits under a database's commit mode."""
-    if source.commit_mode == "autocommit":
-        return status in _SUCCESS
-    if source.commit_mode == "autocommit_include_redirect":
-        return status in _SUCCESS or status in _REDIRECTION
-    return False
-
-
 def request_transaction(scope: MutableMapping[str, Any], owner: object) -> RequestTransaction:
     """Return the open transaction of a request.
 
@@ -251,8 +279,3 @@ def request_transaction(scope: MutableMapping[str, Any], owner: object) -> Reque
             "`AdvancedAlchemy(config, app=app)`, and is this a middleware around it?)"
         )
     return transaction
-
-
-def route_name(scope: MutableMapping[str, Any]) -> str:
-    """Return method and path of a request, for people who read logs."""
-    return f"{scope.get('method', 'WEBSOCKET')} {scope.get('path', '')}"

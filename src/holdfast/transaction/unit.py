@@ -17,10 +17,12 @@ from typing_extensions import override
 from holdfast.errors import CommitOutcomeUnknownError, TransactionAbortedError
 from holdfast.transaction.failure import database_error, is_outcome_unknown, undoes_transaction
 from holdfast.transaction.shield import in_thread
+from holdfast.transaction.statement_timeout import lift
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import ExecutionContext
 
+    from holdfast.transaction.hooks import Hook
     from holdfast.transaction.violation import Statement
 
 __all__ = ("AnyUnit", "AsyncUnit", "SessionSource", "SyncUnit", "Unit", "raise_commit_error")
@@ -67,12 +69,16 @@ class Unit(ABC, Generic[SessionT]):
         errors: Database errors of the transaction under way, including those a handler swallowed.
         reports: Every error of the request with the statement that met it, for naming fields.
         connections: Connections of the transaction under way.
+        limits: Where deadlines of SQLite connections of the transaction under way are kept.
         writes: Writing statements since the last commit or rollback.
         writing: The writing statement that was sent last.
         writes_before: What ``writes`` was when a savepoint began, to which its rollback returns.
         committing: COMMIT is being sent, and its outcome is not known yet.
         commit_refused: The driver reported an error for COMMIT itself.
         given_up: Objects that waited for a flush when the transaction was rolled back.
+        hooks: What is to run once the transaction under way has committed.
+        hooks_before: How many of them there were when a savepoint began.
+        due: What is to run, because its transaction has committed.
     """
 
     def __init__(self, key: str, session: SessionT, sync_session: Session) -> None:
@@ -82,12 +88,16 @@ class Unit(ABC, Generic[SessionT]):
         self.errors: list[BaseException] = []
         self.reports: deque[tuple[BaseException, Statement]] = deque(maxlen=_REPORTS)
         self.connections: list[Connection] = []
+        self.limits: list[dict[str, Any]] = []
         self.writes = 0
         self.writing: ExecutionContext | None = None
         self.writes_before: WeakKeyDictionary[SessionTransaction, int] = WeakKeyDictionary()
         self.committing = False
         self.commit_refused = False
         self.given_up: dict[int, object] = {}
+        self.hooks: list[Hook] = []
+        self.hooks_before: WeakKeyDictionary[SessionTransaction, int] = WeakKeyDictionary()
+        self.due: list[Hook] = []
 
     @abstractmethod
     async def run(self, call: Callable[[Session], T]) -> T:
@@ -109,6 +119,10 @@ class Unit(ABC, Generic[SessionT]):
         """Start afresh: the transaction has ended, one way or the other."""
         self.errors.clear()
         self.connections.clear()
+        self.hooks.clear()
+        for limit in self.limits:
+            lift(limit)
+        self.limits.clear()
         self.writes = 0
 
     def unflushed(self) -> dict[int, object]:

@@ -14,8 +14,10 @@ from starlette.middleware import Middleware
 from holdfast.errors import ConfigurationError
 from holdfast.problems import Problem
 from holdfast.transaction.boundary import TransactionBoundary
+from holdfast.transaction.retry import Retry
 from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
 from holdfast.wiring.openapi import amend_document, declare_problems
+from holdfast.wiring.route_options import checked_seconds
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from holdfast.wiring.sessions import AnyConfig
 
 __all__ = ("Attachment",)
+
+_RETRY = Retry()
 
 _NOT_FOUND = Problem("not-found", HTTPStatus.NOT_FOUND, "Not found", "There is no such record.")
 
@@ -34,6 +38,9 @@ class Attachment:
         config: One database, or several with a bind key each.
         app: The application to attach to; ``init_app`` does it later.
         commit_timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
+        statement_timeout: Seconds that one statement may run, by default without a bound.
+        retry: How often a request with a safe method runs again after a concurrent change; None
+            for never. It is also the policy of the routes that ask for the default.
     """
 
     def __init__(
@@ -42,16 +49,17 @@ class Attachment:
         app: "Starlette | None" = None,
         *,
         commit_timeout: float = 10.0,
+        statement_timeout: float | None = None,
+        retry: Retry | None = _RETRY,
     ) -> None:
         self._config = config if isinstance(config, Sequence) else [config]
         self._app: Starlette | None = None
         self._started = False
         self._starting = asyncio.Lock()
         self.commit_timeout = commit_timeout
-        if commit_timeout <= 0:
-            raise ConfigurationError(
-                f"commit_timeout={commit_timeout!r} leaves no time. Write seconds above 0."
-            )
+        self.statement_timeout = checked_seconds("statement_timeout", statement_timeout)
+        self.retry = retry
+        checked_seconds("commit_timeout", commit_timeout)
         self._mapped_configs = self.map_configs()
         if app is not None:
             self.init_app(app)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.errors import ConfigurationError
-from holdfast.transaction.request import commits
+from holdfast.transaction.left_over import commits
 from holdfast.wiring.engine import EngineConfig
 from holdfast.wiring.sqlite import SQLitePragmas
 from holdfast.wiring.tables import create_missing_tables, outlasting_races

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 
 from holdfast.errors import ConfigurationError
 from holdfast.transaction.block import SessionBlock, TransactionBlock
+from holdfast.transaction.retry import Retry
 from holdfast.wiring.attachment import Attachment
 from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
 from holdfast.wiring.filters import (
@@ -21,6 +22,7 @@ from holdfast.wiring.filters import (
     FilterConfig,
     provide_filters,
 )
+from holdfast.wiring.route_options import options_provider
 from holdfast.wiring.services import ServiceProvider, ServiceT, service_provider
 from holdfast.wiring.sessions import AnyConfig, engine_provider, session_of, session_provider
 
@@ -41,6 +43,9 @@ class AdvancedAlchemy(Attachment):
         config: One database, or several with a bind key each.
         app: The application to attach to; ``init_app`` does it later.
         commit_timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
+        statement_timeout: Seconds that one statement may run, by default without a bound.
+        retry: How often a request with a safe method runs again after a concurrent change; None
+            for never. It is also the policy of the routes that ask for the default.
 
     Raises:
         ConfigurationError: The configuration cannot work.
@@ -89,7 +94,7 @@ class AdvancedAlchemy(Attachment):
 
         It is closed at the end of the block, and what was not committed is undone.
         """
-        return SessionBlock(self.get_config(key), self.commit_timeout)
+        return SessionBlock(self.get_config(key), self.commit_timeout, self.statement_timeout)
 
     def transaction(self, key: str | None = None) -> TransactionBlock:
         """Open a transaction outside requests: ``async with`` or ``with``, as the driver is.
@@ -97,7 +102,7 @@ class AdvancedAlchemy(Attachment):
         It commits at the end of the block, and raises when it cannot. A block inside another is a
         savepoint.
         """
-        return TransactionBlock(self.get_config(key), self.commit_timeout)
+        return TransactionBlock(self.get_config(key), self.commit_timeout, self.statement_timeout)
 
     @asynccontextmanager
     async def with_async_session(
@@ -215,6 +220,35 @@ class AdvancedAlchemy(Attachment):
             ConfigurationError: The config has an unknown key or a value that does not fit.
         """
         return provide_filters(config, dep_defaults or DEPENDENCY_DEFAULTS)
+
+    def options(
+        self,
+        *,
+        retry: Retry | bool | None = None,
+        commit_timeout: float | None = None,
+        statement_timeout: float | None = None,
+    ) -> Provides[None]:
+        """Return the dependency that sets the options of a route, a router or an application.
+
+            @app.post("/transfers", dependencies=[Depends(alchemy.options(retry=True))])
+
+        The innermost wins. What is not given stays as the extension says.
+
+        Args:
+            retry: True lets the route run again by the extension's policy after a concurrent
+                change, whatever its method; False never; or a policy of its own. What the handler
+                does beside the database it then does more than once.
+            commit_timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
+            statement_timeout: Seconds that one statement may run.
+
+        Raises:
+            ConfigurationError: A time leaves no time.
+        """
+        policy = (self.retry or Retry()) if retry is True else retry
+        return self._once(
+            ("options", policy, commit_timeout, statement_timeout),
+            lambda: options_provider(self, policy, commit_timeout, statement_timeout),
+        )
 
     def get_engine(self, key: str | None = None) -> AsyncEngine | Engine:
         """Return a database's engine."""
