@@ -31,7 +31,7 @@ test: $(VENV)/.dev ## run every test, on every engine that is installed
 	$(RUN) pytest
 
 test-fast: $(VENV)/.dev ## run the tests that need no database server, up to the first failure
-	$(RUN) pytest -q -x -k 'not postgres and not asyncpg and not psycopg'
+	$(RUN) pytest -q -x -k 'not postgres and not asyncpg and not psycopg and not mariadb and not asyncmy'
 
 format: $(VENV)/.dev ## rewrite the code in the project's format
 	$(RUN) ruff check --quiet --select I --fix
@@ -66,7 +66,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "Preparing $(VENV) for development..."
-	@$(ADD) --editable '.[cli,postgresql,psycopg,sqlite,testing]' --group dev
+	@$(ADD) --editable '.[cli,mysql,postgresql,psycopg,sqlite,testing]' --group dev
 	@touch $(VENV)/.demo $@
 
 $(VENV)/bin/python:

@@ -9,12 +9,13 @@ which reads on a connection of its own); the `*_url` fixtures give its URL alone
 
 | fixture | runs once for each of |
 |---|---|
-| `async_database`, `async_url`, `async_engine` | aiosqlite, asyncpg, psycopg |
+| `async_database`, `async_url`, `async_engine` | aiosqlite, asyncpg, psycopg, asyncmy |
 | `sync_database`, `sync_url`, `sync_engine` | pysqlite, psycopg-sync |
-| `any_database` | all five; `is_async` says which |
+| `any_database` | all six; `is_async` says which |
 | `postgres_database` | asyncpg, psycopg, psycopg-sync |
 | `async_postgres_database` | asyncpg, psycopg |
-| `postgres` | the server itself: one for the whole run |
+| `mariadb_database` | asyncmy |
+| `postgres`, `mariadb` | the server itself: one for the whole run |
 
 Fewer backends for one test: `@pytest.mark.parametrize("async_database", ["asyncpg"],
 indirect=True)`. Async tests run on asyncio by AnyIO's plugin, in auto mode: no marker is needed.
@@ -29,10 +30,15 @@ import pytest
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from tests.engines import mariadb as mariadb_engine
 from tests.engines.database import ASYNC_BACKENDS, BACKENDS, SYNC_BACKENDS, Database
+from tests.engines.mariadb import MariaDBServer
 from tests.engines.postgres import PostgresServer, find_binaries
 
-INSTALL = {"PostgreSQL": "apt-get install postgresql"}
+INSTALL = {
+    "PostgreSQL": "apt-get install postgresql",
+    "MariaDB": "apt-get install mariadb-server",
+}
 MISSING = pytest.StashKey[dict[str, str]]()
 
 
@@ -83,12 +89,31 @@ def postgres(pytestconfig: pytest.Config) -> Generator[PostgresServer]:
         server.close()
 
 
+@pytest.fixture(scope="session")
+def mariadb(pytestconfig: pytest.Config) -> Generator[MariaDBServer]:
+    """Start one MariaDB for the whole run."""
+    binaries = mariadb_engine.find_binaries()
+    if binaries is None:
+        require(pytestconfig, "MariaDB")
+        return
+    server = MariaDBServer(binaries)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
 @contextmanager
 def empty_database(request: pytest.FixtureRequest) -> Generator[Database]:
     """Make an empty database for the backend that the fixture is parametrised with."""
     backend: str = request.param
     if "sqlite" in backend:
         yield Database.sqlite(backend, request.getfixturevalue("tmp_path") / "test.sqlite")
+        return
+    if backend == "asyncmy":
+        mariadb_server: MariaDBServer = request.getfixturevalue("mariadb")
+        with mariadb_server.fresh_database() as name:
+            yield Database.mariadb(backend, mariadb_server, name)
         return
     server: PostgresServer = request.getfixturevalue("postgres")
     with server.fresh_database() as name:
@@ -126,6 +151,13 @@ def postgres_database(request: pytest.FixtureRequest) -> Generator[Database]:
 @pytest.fixture(params=("asyncpg", "psycopg"))
 def async_postgres_database(request: pytest.FixtureRequest) -> Generator[Database]:
     """Give an empty PostgreSQL database for an async engine."""
+    with empty_database(request) as database:
+        yield database
+
+
+@pytest.fixture(params=("asyncmy",))
+def mariadb_database(request: pytest.FixtureRequest) -> Generator[Database]:
+    """Give an empty MariaDB database for an async engine."""
     with empty_database(request) as database:
         yield database
 

@@ -6,10 +6,8 @@ service. PostgreSQL refuses to run as root, so under root it runs as `postgres` 
 
 import atexit
 import os
-import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,10 +15,12 @@ import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from tests.engines.process import free_port, unprivileged
 
 __all__ = ("PostgresServer", "find_binaries")
 
@@ -34,12 +34,6 @@ SETTINGS = {
     "jit": "off",
 }
 START_TIMEOUT = 20.0
-
-
-class _Identity(TypedDict, total=False):
-    user: str
-    group: int
-    extra_groups: list[int]
 
 
 def find_binaries() -> Path | None:
@@ -56,22 +50,6 @@ def find_binaries() -> Path | None:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
     return None
-
-
-def _unprivileged() -> _Identity:
-    if os.geteuid() != 0:
-        return {}
-    for name in ("postgres", "nobody"):
-        with suppress(KeyError):
-            return {"user": name, "group": pwd.getpwnam(name).pw_gid, "extra_groups": []}
-    raise RuntimeError("PostgreSQL cannot run as root, and there is no user postgres or nobody.")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _children(pid: int) -> list[int]:
@@ -93,10 +71,10 @@ class PostgresServer:
 
     def __init__(self, binaries: Path) -> None:
         self._binaries = binaries
-        self._identity = _unprivileged()
+        self._identity = unprivileged("postgres", "nobody")
         self._folder = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
         atexit.register(self.close)
         if user := self._identity.get("user"):
             shutil.chown(self._folder, user, self._identity["group"])

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import pytest
+from asyncmy import errors as asyncmy_errors
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -17,8 +18,8 @@ from tests.engines.database import Database
 INSERT = text("INSERT INTO here VALUES (1)")
 AnyEngine: TypeAlias = Engine | AsyncEngine
 
-postgres_only = pytest.mark.parametrize(
-    "any_database", ["asyncpg", "psycopg", "psycopg-sync"], indirect=True
+servers_only = pytest.mark.parametrize(
+    "any_database", ["asyncpg", "psycopg", "psycopg-sync", "asyncmy"], indirect=True
 )
 
 
@@ -90,9 +91,9 @@ async def test_blocks_nest(any_database: Database) -> None:
     assert any_database.query("SELECT * FROM here") == [(1,)]
 
 
-@postgres_only
+@servers_only
 async def test_the_default_is_a_serialization_failure(any_database: Database) -> None:
-    """On PostgreSQL the error carries the code that a driver reports for it."""
+    """On a server the error carries the code that a driver reports for it."""
     async with engine_on(any_database) as engine:
         with fail_next_commit(engine), pytest.raises(DBAPIError) as caught:
             await insert(engine)
@@ -111,6 +112,8 @@ async def test_a_given_error_is_raised_as_the_driver_would(any_database: Databas
 
 
 def integrity_error(database: Database) -> Exception:
+    if database.backend == "asyncmy":
+        return asyncmy_errors.IntegrityError(1062, "duplicate key")
     drivers = {"asyncpg": "asyncpg", "pysqlite": "sqlite3", "aiosqlite": "sqlite3"}
     module = importlib.import_module(drivers.get(database.backend, "psycopg"))
     name = "UniqueViolationError" if database.backend == "asyncpg" else "IntegrityError"

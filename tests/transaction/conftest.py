@@ -2,9 +2,10 @@
 
 | fixture | runs once for each of |
 |---|---|
-| `store`, `rig` | aiosqlite, asyncpg, psycopg, pysqlite, psycopg-sync |
-| `async_store`, `async_rig` | aiosqlite, asyncpg, psycopg |
+| `store`, `rig` | aiosqlite, asyncpg, psycopg, asyncmy, pysqlite, psycopg-sync |
+| `async_store`, `async_rig` | aiosqlite, asyncpg, psycopg, asyncmy |
 | `postgres_store`, `postgres_rig` | asyncpg, psycopg |
+| `mariadb_store`, `mariadb_rig` | asyncmy |
 """
 
 from collections.abc import AsyncGenerator
@@ -31,14 +32,16 @@ async def opened_store(request: pytest.FixtureRequest) -> AsyncGenerator[Store]:
             factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
             database = Database.sqlite(backend, factory.mktemp("store") / "test.sqlite")
         else:
-            server = request.getfixturevalue("postgres")
+            is_mariadb = backend == "asyncmy"
+            server = request.getfixturevalue("mariadb" if is_mariadb else "postgres")
             name = stack.enter_context(server.fresh_database())
-            database = Database.postgres(backend, server, name)
+            describe = Database.mariadb if is_mariadb else Database.postgres
+            database = describe(backend, server, name)
         if database.is_async:
             store = Store(database, create_async_engine(database.url, **POOL))
         else:
             store = Store(database, create_engine(database.url, **POOL))
-        if not database.is_postgres:
+        if database.server is None:
             SQLitePragmas().install(store.sync_engine)
         await store.prepare()
         yield store
@@ -66,6 +69,13 @@ async def postgres_store(request: pytest.FixtureRequest) -> AsyncGenerator[Store
         yield store
 
 
+@pytest.fixture(params=("asyncmy",), scope="module")
+async def mariadb_store(request: pytest.FixtureRequest) -> AsyncGenerator[Store]:
+    """Give a MariaDB database."""
+    async with opened_store(request) as store:
+        yield store
+
+
 @pytest.fixture
 async def rig(store: Store) -> AsyncGenerator[Rig]:
     """Give an application on an emptied table, for every backend."""
@@ -84,4 +94,11 @@ async def async_rig(async_store: Store) -> AsyncGenerator[Rig]:
 async def postgres_rig(postgres_store: Store) -> AsyncGenerator[Rig]:
     """Give an application on an emptied table, for every async driver of PostgreSQL."""
     with opened(postgres_store) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def mariadb_rig(mariadb_store: Store) -> AsyncGenerator[Rig]:
+    """Give an application on an emptied table of MariaDB."""
+    with opened(mariadb_store) as rig:
         yield rig

@@ -20,7 +20,9 @@ from tests.transaction.rig import Rig, until
 from tests.transaction.store import Item, Store
 from tests.transaction.test_commit_failures import behind_proxy
 
-async_only = pytest.mark.parametrize("store", ["aiosqlite", "asyncpg", "psycopg"], indirect=True)
+async_only = pytest.mark.parametrize(
+    "store", ["aiosqlite", "asyncpg", "psycopg", "asyncmy"], indirect=True
+)
 sync_only = pytest.mark.parametrize("store", ["pysqlite", "psycopg-sync"], indirect=True)
 async_postgres = pytest.mark.parametrize("store", ["asyncpg", "psycopg"], indirect=True)
 

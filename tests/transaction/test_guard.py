@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from holdfast.errors import ResponseStartedError
+from tests.engines.database import ASYNC_BACKENDS
 from tests.transaction.rig import Rig, on_session
 from tests.transaction.store import Item
 
@@ -185,7 +186,7 @@ WRITES: dict[str, Callable[[Session], Any]] = {
 
 
 @pytest.mark.parametrize(
-    "store", ["aiosqlite", "asyncpg", "pysqlite", "psycopg-sync"], indirect=True
+    "store", ["aiosqlite", "asyncpg", "asyncmy", "pysqlite", "psycopg-sync"], indirect=True
 )
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 async def test_writes_are_refused(rig: Rig, write: Callable[[Session], Any]) -> None:
@@ -207,7 +208,7 @@ async def test_writes_are_refused(rig: Rig, write: Callable[[Session], Any]) -> 
     assert rig.store.names == {"a", "b", "parent"}
 
 
-@pytest.mark.parametrize("store", ["aiosqlite", "asyncpg"], indirect=True)
+@pytest.mark.parametrize("store", ["aiosqlite", "asyncpg", "asyncmy"], indirect=True)
 @pytest.mark.parametrize("place", PLACES)
 async def test_a_refused_write_is_raised_wherever_it_is(rig: Rig, place: str) -> None:
     """Nothing vanishes behind a 200: the error reaches the server, and cuts a stream off."""
@@ -256,7 +257,7 @@ async def test_a_block_of_its_own_writes(rig: Rig, place: str) -> None:
     assert rig.store.names == {"a", "b", "parent", "late"}
 
 
-@pytest.mark.parametrize("store", ["aiosqlite", "asyncpg", "psycopg"], indirect=True)
+@pytest.mark.parametrize("store", ASYNC_BACKENDS, indirect=True)
 async def test_server_side_cursors_are_refused(rig: Rig) -> None:
     """`session.stream()` would hold its connection for as long as the client takes."""
     refused: list[str] = []

@@ -16,7 +16,7 @@ from tests.transaction.rig import Rig, on_session, until
 from tests.transaction.store import Item
 
 pytestmark = pytest.mark.parametrize(
-    "store", ["aiosqlite", "asyncpg", "psycopg-sync"], indirect=True
+    "store", ["aiosqlite", "asyncpg", "psycopg-sync", "asyncmy"], indirect=True
 )
 
 

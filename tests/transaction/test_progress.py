@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from holdfast.errors import OutsideBoundaryError, ResponseStartedError
 from tests.transaction.rig import Rig, on_session
+from tests.transaction.slow_commits import slow_commits
 from tests.transaction.store import Item
-from tests.transaction.test_shield import SLOW_COMMIT
 
 REPEATS = 12
 
@@ -109,10 +109,9 @@ async def test_a_producer_in_a_thread_waits_too(rig: Rig) -> None:
         assert isinstance(refused, ResponseStartedError) or rig.store.database.is_async
 
 
-@pytest.mark.parametrize("store", ["asyncpg", "psycopg", "psycopg-sync"], indirect=True)
+@pytest.mark.parametrize("store", ["asyncpg", "psycopg", "psycopg-sync", "asyncmy"], indirect=True)
 async def test_a_task_left_behind_waits_for_commit(rig: Rig) -> None:
     """A statement that comes while COMMIT is under way neither breaks it nor takes part in it."""
-    rig.store.database.query(SLOW_COMMIT)
     left: list[asyncio.Task[None]] = []
 
     @rig.app.post("/", status_code=201)
@@ -127,11 +126,9 @@ async def test_a_task_left_behind_waits_for_commit(rig: Rig) -> None:
         left.append(asyncio.create_task(work()))
         return 1
 
-    try:
+    with slow_commits(rig.store.database):
         recording = await rig.call()
         (outcome,) = await asyncio.gather(*left, return_exceptions=True)
-    finally:
-        rig.store.database.query("DROP TRIGGER slow ON item")
     assert (recording.status, recording.error) == (201, None)
     assert isinstance(outcome, ResponseStartedError | OutsideBoundaryError)
     assert rig.happened == ["COMMIT", "start 201"]

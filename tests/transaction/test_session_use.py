@@ -18,7 +18,7 @@ from tests.transaction.store import Item
 Work = Callable[[AsyncSession], Awaitable[None]]
 
 pytestmark = pytest.mark.parametrize(
-    "async_store", ["aiosqlite", "asyncpg", "psycopg"], indirect=True
+    "async_store", ["aiosqlite", "asyncpg", "psycopg", "asyncmy"], indirect=True
 )
 
 

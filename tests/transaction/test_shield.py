@@ -15,18 +15,14 @@ from tests import asgi
 from tests.asgi import Cancel
 from tests.recording import Recording
 from tests.transaction.rig import Rig, on_session, opened, until
+from tests.transaction.slow_commits import slow_commits
 from tests.transaction.store import Item, Store
 
 How = Literal["native", "anyio"]
 
 both_ways = pytest.mark.parametrize("how", ["native", "anyio"])
 
-SLOW_COMMIT = """
-CREATE OR REPLACE FUNCTION sleep_a_little() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
-CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON item DEFERRABLE INITIALLY DEFERRED
-FOR EACH ROW EXECUTE FUNCTION sleep_a_little()
-"""
+SERVERS = ["asyncpg", "psycopg", "psycopg-sync", "asyncmy"]
 
 
 async def run(rig: Rig, how: How, when: asyncio.Event, work: Callable[..., Any]) -> Recording:
@@ -45,19 +41,20 @@ def set_soon(when: asyncio.Event, seconds: float) -> None:
 
 
 @both_ways
-@pytest.mark.parametrize("store", ["asyncpg", "psycopg", "psycopg-sync"], indirect=True)
+@pytest.mark.parametrize("store", SERVERS, indirect=True)
 async def test_a_statement_under_way_is_undone(rig: Rig, how: How) -> None:
     """A handler cancelled inside a slow statement leaves neither row nor connection behind.
 
     A sync statement runs in a thread that nobody can stop; then the request may yet succeed.
     """
     when = asyncio.Event()
+    sleep = "SELECT sleep(0.4)" if rig.store.database.is_mariadb else "SELECT pg_sleep(0.4)"
 
     async def work(session: Any) -> None:
         def insert_and_sleep(sync_session: Session) -> None:
             sync_session.add(Item(name="new"))
             sync_session.flush()
-            sync_session.execute(text("SELECT pg_sleep(0.4)"))
+            sync_session.execute(text(sleep))
 
         set_soon(when, 0.1)
         await on_session(session, insert_and_sleep)
@@ -70,20 +67,17 @@ async def test_a_statement_under_way_is_undone(rig: Rig, how: How) -> None:
 
 
 @both_ways
-@pytest.mark.parametrize("store", ["asyncpg", "psycopg", "psycopg-sync"], indirect=True)
+@pytest.mark.parametrize("store", SERVERS, indirect=True)
 async def test_a_commit_under_way_finishes(rig: Rig, how: How) -> None:
     """Cancelled inside a COMMIT that takes its time: the row is there, the pool is clean."""
     when = asyncio.Event()
-    rig.store.database.query(SLOW_COMMIT)
 
     async def work(session: Any) -> None:
         await on_session(session, lambda one: one.add(Item(name="new")))
         set_soon(when, 0.1)
 
-    try:
+    with slow_commits(rig.store.database):
         recording = await run(rig, how, when, work)
-    finally:
-        rig.store.database.query("DROP TRIGGER slow ON item")
     assert recording.cancelled
     assert rig.happened[0] == "COMMIT"
     assert rig.store.names == {"new"}
@@ -130,24 +124,21 @@ async def test_a_cancellation_after_commit_changes_nothing(
     rig.assert_clean(recording)
 
 
-@pytest.mark.parametrize("store", ["asyncpg", "psycopg", "psycopg-sync"], indirect=True)
+@pytest.mark.parametrize("store", SERVERS, indirect=True)
 async def test_a_commit_past_the_deadline_is_unknown(store: Store) -> None:
     """The answer comes at the deadline, and does not claim to know."""
     with opened(store, commit_timeout=0.1) as rig:
-        rig.store.database.query(SLOW_COMMIT)
 
         @rig.app.post("/", status_code=201)
         async def write(session: Annotated[Any, Depends(rig.alchemy.provide_session())]) -> None:
             await on_session(session, lambda one: one.add(Item(name="new")))
             await on_session(session, Session.flush)
 
-        before = asyncio.get_running_loop().time()
-        try:
+        with slow_commits(store.database):
+            before = asyncio.get_running_loop().time()
             recording = await rig.call()
             elapsed = asyncio.get_running_loop().time() - before
             await until(lambda: not store.checked_out)
-        finally:
-            rig.store.database.query("DROP TRIGGER slow ON item")
         assert recording.status == 500
         assert recording.json["committed"] == "unknown"
         assert elapsed < 0.3
@@ -185,7 +176,7 @@ async def test_a_server_that_raises_for_a_gone_client_changes_nothing(rig: Rig) 
 
 
 @both_ways
-@pytest.mark.parametrize("store", ["asyncpg", "psycopg"], indirect=True)
+@pytest.mark.parametrize("store", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
 async def test_the_pool_survives_many_cancellations(rig: Rig, how: How) -> None:
     """More cancellations than connections, each at another moment: none stays checked out."""
     numbers = iter(range(100))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, lambda_stmt, select, text, union_all, update, values
 from sqlalchemy.schema import CreateTable, DropTable
 
-from holdfast.transaction.statements import Effect, effect_of, writes
+from holdfast.transaction.statements import Effect, commits, effect_of, writes
 from tests.transaction.store import Item
 
 
@@ -28,6 +28,9 @@ from tests.transaction.store import Item
         "DO $$ BEGIN NULL; END $$",
         "COPY a FROM stdin",
         "EXPLAIN ANALYZE UPDATE a SET b = 1",
+        "ANALYZE FORMAT=JSON UPDATE a SET b = 1",
+        "/*!50000 INSERT INTO a */ VALUES (1)",
+        "# SELECT\nINSERT INTO a VALUES (1)",
     ],
 )
 def test_sql_that_writes(sql: str) -> None:
@@ -50,6 +53,8 @@ def test_sql_that_writes(sql: str) -> None:
         "TABLE a",
         "EXPLAIN SELECT 1",
         "SHOW work_mem",
+        "WITH b AS (SELECT `delete` FROM a) SELECT * FROM b",
+        "WITH b AS (SELECT 1)\n# delete\nSELECT * FROM b",
     ],
 )
 def test_sql_that_reads(sql: str) -> None:
@@ -89,6 +94,26 @@ def test_sql_that_does_neither(sql: str) -> None:
 def test_constructs_are_told_by_their_class(statement: object, effect: Effect) -> None:
     """SQLAlchemy's own constructs, wrapped or not, need no parsing."""
     assert effect_of(statement) is effect  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("sql", "ends"),
+    [
+        ("CREATE TABLE a (b int)", True),
+        ("/* here */ drop table a", True),
+        ("TRUNCATE a", True),
+        ("START TRANSACTION", True),
+        ("CREATE OR REPLACE TEMPORARY TABLE a (b int)", False),
+        ("DROP TEMPORARY TABLE a", False),
+        ("INSERT INTO a VALUES ('create')", False),
+        ("WITH a AS (SELECT 1) DELETE FROM b", False),
+        ("SAVEPOINT a", False),
+        ("", False),
+    ],
+)
+def test_what_ends_a_transaction_on_mariadb(sql: str, ends: bool) -> None:
+    """DDL commits what came before, unless only the connection sees what it is about."""
+    assert commits(sql) is ends
 
 
 @given(

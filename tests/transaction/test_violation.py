@@ -37,7 +37,10 @@ author = Table(
     UniqueConstraint("first", "last", name="one_span"),
     CheckConstraint("first <= last", name="span_in_order"),
 )
-Index("one_nick", func.lower(author.c.nick), unique=True)
+# MariaDB has no index over an expression.
+one_nick = Index("one_nick", func.lower(author.c.nick), unique=True).ddl_if(
+    callable_=lambda *_, dialect, **__: dialect.name != "mysql"
+)
 book = Table(
     "book",
     metadata,
@@ -95,6 +98,8 @@ async def test_the_fields_of_a_constraint_are_named(
     engine: AsyncEngine, values: dict[str, Any], fields: tuple[str, ...]
 ) -> None:
     """Every database names the columns of a constraint: composite and by expression too."""
+    if "nick" in values and engine.dialect.name == "mysql":
+        pytest.skip("MariaDB has no index over an expression")
     found = await violation(engine, insert(author), {"id": 2, **values})
     assert found == Violation(fields)
 
@@ -120,12 +125,16 @@ async def test_what_is_still_referred_to_names_no_field(engine: AsyncEngine) -> 
 
 
 async def test_a_statement_nobody_knows_still_names_columns(engine: AsyncEngine) -> None:
-    """Without the table, the database's own words are enough for plain columns."""
+    """Without the table, the database's own words are enough for plain columns.
+
+    MariaDB tells the name of the key alone, which may be any.
+    """
     async with engine.connect() as connection:
         with pytest.raises(DBAPIError) as caught:
             await connection.execute(text("INSERT INTO author (id, name) VALUES (2, 'Lem')"))
     assert caught.value.orig is not None
-    assert violation_of(caught.value.orig, Statement()) == Violation(("name",))
+    told = () if engine.dialect.name == "mysql" else ("name",)
+    assert violation_of(caught.value.orig, Statement()) == Violation(told)
 
 
 def test_attributes_are_named_rather_than_columns() -> None:

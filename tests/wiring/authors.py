@@ -4,11 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holdfast import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig, base, repository, service
 from holdfast.wiring.sessions import AnyConfig
+from tests.engines.deferrable import deferred_key
 
 __all__ = (
     "ASYNC_MEMORY",
@@ -41,9 +42,7 @@ class Book(base.UUIDBase):
 
     __tablename__ = "wiring_book"
 
-    author_id: Mapped[UUID] = mapped_column(
-        ForeignKey("wiring_author.id", deferrable=True, initially="DEFERRED")
-    )
+    author_id: Mapped[UUID] = mapped_column(deferred_key("wiring_author.id"))
 
 
 class Report(base.UUIDBase):

@@ -10,7 +10,7 @@ import pytest
 from fastapi import Depends, FastAPI
 from httpx2 import AsyncClient
 from pydantic import BaseModel
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holdfast import AdvancedAlchemy, base, filters, repository, service
@@ -27,8 +27,8 @@ class Mood(Enum):
 
 
 class LimitedNote(base.BigIntAuditBase):
-    name: Mapped[str]
-    code: Mapped[str]
+    name: Mapped[str] = mapped_column(String(100))
+    code: Mapped[str] = mapped_column(String(100))
     rank: Mapped[int] = mapped_column(default=0)
     share: Mapped[float] = mapped_column(default=0.5)
     read_at: Mapped[datetime] = mapped_column(DateTime(timezone=False))

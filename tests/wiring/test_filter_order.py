@@ -9,7 +9,17 @@ from advanced_alchemy.filters import LimitOffset, OrderBy, StatementFilter
 from advanced_alchemy.repository import SQLAlchemyAsyncRepository
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Dialect, ForeignKeyConstraint, Select, Update, delete, func, select, update
+from sqlalchemy import (
+    Dialect,
+    ForeignKeyConstraint,
+    Select,
+    String,
+    Update,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import (
@@ -35,7 +45,7 @@ class OrderedSeat(base.DefaultBase):
 
     row: Mapped[int] = mapped_column("seat_row", primary_key=True)
     column: Mapped[int] = mapped_column("seat_column", primary_key=True)
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(String(100))
     guests: Mapped[list["OrderedGuest"]] = relationship()
 
 
@@ -45,7 +55,8 @@ class OrderedGuest(base.DefaultBase):
             ["row", "column"], ["ordered_seat.seat_row", "ordered_seat.seat_column"]
         ),
     )
-    id: Mapped[int] = mapped_column(primary_key=True)
+    # MariaDB would generate a number in place of 0.
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     row: Mapped[int]
     column: Mapped[int]
 

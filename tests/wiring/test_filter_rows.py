@@ -15,17 +15,18 @@ from advanced_alchemy.service import OffsetPagination, SQLAlchemyAsyncRepository
 from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
+from sqlalchemy import String
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from holdfast.wiring.filters import FieldNameType, FilterConfig, provide_filters
 
 
 class FilteredAuthor(UUIDAuditBase):
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(String(100))
     age: Mapped[int | None]
     is_active: Mapped[bool]
-    password_hash: Mapped[str]
+    password_hash: Mapped[str] = mapped_column(String(100))
 
 
 class AuthorRead(BaseModel):

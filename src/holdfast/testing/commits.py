@@ -4,7 +4,7 @@ import importlib
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Dialect
@@ -15,6 +15,8 @@ __all__ = ("fail_next_commit", "lose_next_commit_reply")
 
 _UNDONE = "could not serialize access due to read/write dependencies among transactions"
 _LOST = "server closed the connection unexpectedly"
+_DEADLOCK = 1213, "Deadlock found when trying to get lock; try restarting transaction"
+_LOST_BY_MYSQL = 2013, "Lost connection to MySQL server during query"
 
 
 @contextmanager
@@ -32,7 +34,8 @@ def fail_next_commit(target: HasEngine, error: Exception | None = None) -> Gener
         target: An engine, a session bound to one, a configuration, or an `AdvancedAlchemy` with
             a single one.
         error: What the driver raises, an instance of the driver's own class. By default a
-            serialization failure on PostgreSQL, and a full disk on SQLite.
+            serialization failure on PostgreSQL, a deadlock on MariaDB and MySQL, and a full disk
+            on SQLite.
 
     Raises:
         AssertionError: Nothing was committed within the block, so nothing was tested.
@@ -126,6 +129,10 @@ def _refusal(dialect: Dialect) -> Exception:
             full = sqlite3.OperationalError("database or disk is full")
             full.sqlite_errorcode, full.sqlite_errorname = sqlite3.SQLITE_FULL, "SQLITE_FULL"
             return full
+        case "asyncmy":
+            deadlock: Any = _exception("asyncmy.errors", "OperationalError", *_DEADLOCK)
+            deadlock.sqlstate = "40001"
+            return cast("Exception", deadlock)
         case _:
             error: Exception = dialect.loaded_dbapi.OperationalError(_UNDONE)
             return error
@@ -142,13 +149,15 @@ def _loss(dialect: Dialect) -> Exception:
             return sqlite3.ProgrammingError("Cannot operate on a closed database.")
         case "aiosqlite":
             return sqlite3.OperationalError("no active connection")
+        case "asyncmy":
+            return _exception("asyncmy.errors", "OperationalError", *_LOST_BY_MYSQL)
         case _:
             error: Exception = dialect.loaded_dbapi.OperationalError(_LOST)
             return error
 
 
-def _exception(module: str, name: str, message: str) -> Exception:
-    error: Exception = getattr(importlib.import_module(module), name)(message)
+def _exception(module: str, name: str, *arguments: object) -> Exception:
+    error: Exception = getattr(importlib.import_module(module), name)(*arguments)
     return error
 
 
@@ -159,5 +168,7 @@ def _break(dialect: Dialect, connection: Any) -> None:
             connection.driver_connection.terminate()
         case "psycopg" | "psycopg_async":
             connection.driver_connection.pgconn.finish()
+        case "asyncmy":
+            connection.driver_connection.close()
         case _:
             pass  # recognised by the error alone

@@ -10,7 +10,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
 from holdfast.transaction.guard import Guard
 from holdfast.transaction.statement_timeout import begin_limit, limit_statement
-from holdfast.transaction.statements import writes
+from holdfast.transaction.statements import MYSQL, commits, writes
 from holdfast.transaction.unit import verify
 from holdfast.transaction.violation import statement_of
 
@@ -159,6 +159,9 @@ def _do_execute(cursor: Any, statement: str, parameters: Any, context: Execution
     if changing:
         guard.unit.writes += 1
         guard.unit.writing = context
+    if context.dialect.name in MYSQL and commits(statement):
+        guard.unit.writes = 0
+        guard.note_commit()
     seconds = guard.statement_timeout
     limited = statement if seconds is None else limit_statement(statement, context, seconds)
     if limited is statement:
@@ -198,7 +201,7 @@ def _handle_error(context: ExceptionContext) -> None:
     unit.reports.append((error, statement_of(context.execution_context, unit.sync_session)))
     if context.execution_context is not None and context.execution_context is unit.writing:
         # It was counted as it was sent, and changed nothing.
-        unit.writes -= 1
+        unit.writes = max(unit.writes - 1, 0)
         unit.writing = None
     if context.statement is None and unit.committing:
         unit.commit_refused = True

@@ -174,6 +174,7 @@ _BY_CODE: dict[str | int, Problem] = {
     1020: CONFLICT,
     1205: LOCKED,
     1047: UNAVAILABLE,
+    1290: UNAVAILABLE,
 }
 
 # "Statement completion unknown", and the ways in which a server or its connection goes away.

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 from sqlalchemy.orm import ORMExecuteState
 
+from holdfast.transaction.statements import MYSQL
+
 __all__ = ("begin_read_only",)
 
 
@@ -24,7 +26,7 @@ def begin_read_only(state: ORMExecuteState) -> Callable[[], None]:
         return _nothing
     options = {"postgresql_readonly": True} if bind.dialect.name == "postgresql" else None
     connection = session.connection(bind_arguments=arguments, execution_options=options)
-    if bind.dialect.name in {"mysql", "mariadb"}:
+    if bind.dialect.name in MYSQL:
         # Before the first statement, which is what begins the transaction there.
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
     if bind.dialect.name == "sqlite":

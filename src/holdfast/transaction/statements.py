@@ -9,7 +9,10 @@ from sqlalchemy.orm import FromStatement
 from sqlalchemy.sql.ddl import DDLElement
 from sqlalchemy.sql.selectable import TextualSelect
 
-__all__ = ("Effect", "effect_of", "writes")
+__all__ = ("MYSQL", "Effect", "commits", "effect_of", "writes")
+
+# MariaDB goes by either name, as its URL has it.
+MYSQL = frozenset({"mysql", "mariadb"})
 
 
 class Effect(Enum):
@@ -29,9 +32,19 @@ _WRITING = frozenset(
         *("call", "do"),
     }
 )
-# Comments, string literals, quoted names and dollar-quoted bodies.
+# Before and after these MySQL and MariaDB commit, unless what is changed is temporary.
+_COMMITTING = frozenset(
+    {
+        *("create", "alter", "drop", "rename", "truncate", "grant", "revoke"),
+        *("begin", "start", "lock", "flush"),
+    }
+)
+# Comments (but for those that MySQL executes), string literals, quoted names and dollar-quoted
+# bodies.
 _OPAQUE = re.compile(
-    r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$""", re.DOTALL
+    r"""--[^\n]*|(?m:^\s*\#[^\n]*)|/\*(?!M?!).*?\*/"""
+    r"""|'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\$(\w*)\$.*?\$\1\$""",
+    re.DOTALL,
 )
 _WORD = re.compile(r"[a-z_]+")
 _CHANGING_WORDS = frozenset({"insert", "update", "delete", "merge"})
@@ -62,9 +75,21 @@ def writes(sql: str) -> bool:
     return not sql.startswith("SELECT") and _effect_of_text(sql) is Effect.WRITES
 
 
+def commits(sql: str) -> bool:
+    """Tell whether SQL that is sent to MySQL or MariaDB ends the transaction before it."""
+    if sql.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
+        return False
+    words = _words(sql)
+    return bool(words) and words[0] in _COMMITTING and "temporary" not in words[:4]
+
+
+def _words(sql: str) -> list[str]:
+    return _WORD.findall(_OPAQUE.sub(" ", sql).lower())
+
+
 @lru_cache(maxsize=512)
 def _effect_of_text(sql: str) -> Effect:
-    words = _WORD.findall(_OPAQUE.sub(" ", sql).lower())
+    words = _words(sql)
     if not words:
         return Effect.OTHER
     if words[0] in _WRITING:
@@ -75,4 +100,7 @@ def _effect_of_text(sql: str) -> Effect:
             word for before, word in zip(["", *words], words, strict=False) if before != "for"
         )
         return Effect.WRITES if changes else Effect.READS
+    if words[0] == "analyze" and not _CHANGING_WORDS.isdisjoint(words):
+        # MariaDB's EXPLAIN that executes.
+        return Effect.WRITES
     return Effect.READS if words[0] in _READING else Effect.OTHER

@@ -69,12 +69,13 @@ def violation_of(original: BaseException, statement: Statement) -> Violation:
         original: The driver's own exception.
         statement: The statement that met it.
     """
-    if getattr(original, "sqlstate", None) is not None:
-        violation = _of_postgresql(original, statement)
+    if original.args and isinstance(original.args[0], int):
+        # First: some of MySQL's drivers give an sqlstate beside the number.
+        violation = _of_mysql(original, statement)
     elif getattr(original, "sqlite_errorname", None) is not None:
         violation = _of_sqlite(original, statement)
     else:
-        violation = _of_mysql(original, statement)
+        violation = _of_postgresql(original, statement)
     return _named(violation, statement.names)
 
 
