@@ -13,8 +13,7 @@ which reads on a connection of its own); the `*_url` fixtures give its URL alone
 | `sync_database`, `sync_url`, `sync_engine` | pysqlite, psycopg-sync |
 | `any_database` | all six; `is_async` says which |
 | `postgres_database` | asyncpg, psycopg, psycopg-sync |
-| `async_postgres_database` | asyncpg, psycopg |
-| `mariadb_database` | asyncmy |
+| `async_server_database` | asyncpg, psycopg, asyncmy |
 | `postgres`, `mariadb` | the server itself: one for the whole run |
 
 Fewer backends for one test: `@pytest.mark.parametrize("async_database", ["asyncpg"],
@@ -148,16 +147,9 @@ def postgres_database(request: pytest.FixtureRequest) -> Generator[Database]:
         yield database
 
 
-@pytest.fixture(params=("asyncpg", "psycopg"))
-def async_postgres_database(request: pytest.FixtureRequest) -> Generator[Database]:
-    """Give an empty PostgreSQL database for an async engine."""
-    with empty_database(request) as database:
-        yield database
-
-
-@pytest.fixture(params=("asyncmy",))
-def mariadb_database(request: pytest.FixtureRequest) -> Generator[Database]:
-    """Give an empty MariaDB database for an async engine."""
+@pytest.fixture(params=("asyncpg", "psycopg", "asyncmy"))
+def async_server_database(request: pytest.FixtureRequest) -> Generator[Database]:
+    """Give an empty database on a server for an async engine."""
     with empty_database(request) as database:
         yield database
 

@@ -72,7 +72,7 @@ class MariaDBServer:
     """
 
     def __init__(self, binaries: Binaries, settings: Mapping[str, str] | None = None) -> None:
-        self._binaries = binaries
+        self.binaries = binaries
         self._settings = {**SETTINGS, **(settings or {})}
         self._identity = unprivileged("mysql", "nobody")
         self._folder = Path(tempfile.mkdtemp(prefix="holdfast-mariadb-"))
@@ -224,7 +224,7 @@ class MariaDBServer:
         options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
         data = f"--datadir={self._folder / 'data'}"
         done = subprocess.run(
-            [self._binaries.installer, "--no-defaults", data, *options],
+            [self.binaries.installer, "--no-defaults", data, *options],
             capture_output=True,
             text=True,
             check=False,
@@ -247,7 +247,7 @@ class MariaDBServer:
         with self._log.open("ab") as log:
             # A session of its own keeps Ctrl-C away from it: the tests end it, in order.
             return subprocess.Popen(
-                [self._binaries.server, "--no-defaults", *options],
+                [self.binaries.server, "--no-defaults", *options],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

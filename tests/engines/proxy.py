@@ -1,6 +1,7 @@
 """A TCP proxy before a database that can be slow, cut connections, or lose one particular reply."""
 
 import asyncio
+import re
 from typing import Self
 
 __all__ = ("Proxy",)
@@ -16,8 +17,9 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._target = port
         self._open: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
-        self._marker: bytes | None = None
+        self._marker: re.Pattern[bytes] | None = None
         self._silent = False
+        self._instead = b""
         self.lost = asyncio.Event()  # set once the server has sent the reply that is to be lost
         self.delay = 0.0  # seconds that every piece of data waits, in both directions
 
@@ -36,14 +38,17 @@ class Proxy:
         for client in self._open.values():
             client.transport.abort()
 
-    def lose_reply(self, marker: bytes, *, silent: bool = False) -> None:
+    def lose_reply(self, marker: bytes, *, silent: bool = False, instead: bytes = b"") -> None:
         """Let the next request that holds `marker` reach the server, but not its reply return.
 
         Args:
             marker: For example `b"COMMIT"`; readable only on a connection without TLS.
             silent: Leave that connection open and mute, instead of cutting it.
+            instead: What the client gets in place of the reply.
         """
-        self._marker, self._silent = marker, silent
+        # A word of its own: drivers of MySQL say AUTOCOMMIT as they connect.
+        self._marker = re.compile(rb"\b%s\b" % re.escape(marker))
+        self._silent, self._instead = silent, instead
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         self._open[asyncio.current_task()] = client
@@ -67,7 +72,7 @@ class Proxy:
     ) -> None:
         while data := await requests.read(65536):
             await asyncio.sleep(self.delay)
-            if self._marker is not None and self._marker in data:
+            if self._marker is not None and self._marker.search(data):
                 self._marker = None
                 muted.set()
             server.write(data)
@@ -84,6 +89,7 @@ class Proxy:
                 await client.drain()
                 continue
             self.lost.set()
+            client.write(self._instead)
             if not self._silent:
                 break
         raise EOFError

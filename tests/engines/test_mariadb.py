@@ -81,7 +81,7 @@ def test_a_server_that_is_read_only_refuses_the_commit(mariadb: MariaDBServer) -
 
 def test_closing_leaves_nothing(mariadb: MariaDBServer) -> None:
     """Neither a process nor a folder outlives a server that was closed."""
-    server = MariaDBServer(mariadb._binaries)
+    server = MariaDBServer(mariadb.binaries)
     server.close()
     assert not server._folder.exists()
     with pytest.raises(pymysql.OperationalError):

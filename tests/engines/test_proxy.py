@@ -26,15 +26,15 @@ async def through_proxy(database: Database) -> AsyncGenerator[tuple[Proxy, Async
         await engine.dispose()
 
 
-async def test_what_is_sent_passes_both_ways(async_postgres_database: Database) -> None:
+async def test_what_is_sent_passes_both_ways(async_server_database: Database) -> None:
     """A connection through the proxy is a connection to the server."""
-    async with through_proxy(async_postgres_database) as (_, engine), engine.connect() as one:
+    async with through_proxy(async_server_database) as (_, engine), engine.connect() as one:
         assert await one.scalar(text("SELECT 1")) == 1
 
 
-async def test_a_delay_holds_up_request_and_reply(async_postgres_database: Database) -> None:
+async def test_a_delay_holds_up_request_and_reply(async_server_database: Database) -> None:
     """Every piece of data waits as long as told, from then on."""
-    async with through_proxy(async_postgres_database) as (proxy, engine), engine.connect() as one:
+    async with through_proxy(async_server_database) as (proxy, engine), engine.connect() as one:
         await one.execute(text("SELECT 1"))
         proxy.delay = 0.05
         start = perf_counter()
@@ -43,9 +43,9 @@ async def test_a_delay_holds_up_request_and_reply(async_postgres_database: Datab
         proxy.delay = 0
 
 
-async def test_a_reset_cuts_open_connections_only(async_postgres_database: Database) -> None:
+async def test_a_reset_cuts_open_connections_only(async_server_database: Database) -> None:
     """The client notices at its next statement, and may connect again."""
-    async with through_proxy(async_postgres_database) as (proxy, engine):
+    async with through_proxy(async_server_database) as (proxy, engine):
         async with engine.connect() as one:
             await one.execute(text("SELECT 1"))
             proxy.reset()
@@ -56,10 +56,10 @@ async def test_a_reset_cuts_open_connections_only(async_postgres_database: Datab
             assert await again.scalar(text("SELECT 1")) == 1
 
 
-async def test_a_lost_reply_leaves_the_commit_done(async_postgres_database: Database) -> None:
+async def test_a_lost_reply_leaves_the_commit_done(async_server_database: Database) -> None:
     """COMMIT takes effect on the server; its client gets an error instead of the reply."""
-    async_postgres_database.query("CREATE TABLE here (id int)")
-    async with through_proxy(async_postgres_database) as (proxy, engine):
+    async_server_database.query("CREATE TABLE here (id int)")
+    async with through_proxy(async_server_database) as (proxy, engine):
         async with engine.connect() as one:
             await one.execute(INSERT)
             proxy.lose_reply(b"COMMIT")
@@ -67,13 +67,13 @@ async def test_a_lost_reply_leaves_the_commit_done(async_postgres_database: Data
                 await one.commit()
         assert caught.value.connection_invalidated
         assert proxy.lost.is_set()
-    assert async_postgres_database.query("SELECT id FROM here") == [(1,)]
+    assert async_server_database.query("SELECT id FROM here") == [(1,)]
 
 
-async def test_a_silent_loss_leaves_the_client_waiting(async_postgres_database: Database) -> None:
+async def test_a_silent_loss_leaves_the_client_waiting(async_server_database: Database) -> None:
     """The connection stays open and mute, as behind a broken network."""
-    async_postgres_database.query("CREATE TABLE here (id int)")
-    async with through_proxy(async_postgres_database) as (proxy, engine):
+    async_server_database.query("CREATE TABLE here (id int)")
+    async with through_proxy(async_server_database) as (proxy, engine):
         one = await engine.connect()
         await one.execute(INSERT)
         proxy.lose_reply(b"COMMIT", silent=True)
@@ -85,4 +85,4 @@ async def test_a_silent_loss_leaves_the_client_waiting(async_postgres_database: 
         with pytest.raises(DBAPIError):
             await commit
         await one.close()
-    assert async_postgres_database.query("SELECT id FROM here") == [(1,)]
+    assert async_server_database.query("SELECT id FROM here") == [(1,)]

@@ -5,6 +5,7 @@
 | `store`, `rig` | aiosqlite, asyncpg, psycopg, asyncmy, pysqlite, psycopg-sync |
 | `async_store`, `async_rig` | aiosqlite, asyncpg, psycopg, asyncmy |
 | `postgres_store`, `postgres_rig` | asyncpg, psycopg |
+| `server_store`, `server_rig` | asyncpg, psycopg, asyncmy |
 | `mariadb_store`, `mariadb_rig` | asyncmy |
 """
 
@@ -69,6 +70,13 @@ async def postgres_store(request: pytest.FixtureRequest) -> AsyncGenerator[Store
         yield store
 
 
+@pytest.fixture(params=("asyncpg", "psycopg", "asyncmy"), scope="module")
+async def server_store(request: pytest.FixtureRequest) -> AsyncGenerator[Store]:
+    """Give a database on a server, for every async driver."""
+    async with opened_store(request) as store:
+        yield store
+
+
 @pytest.fixture(params=("asyncmy",), scope="module")
 async def mariadb_store(request: pytest.FixtureRequest) -> AsyncGenerator[Store]:
     """Give a MariaDB database."""
@@ -94,6 +102,13 @@ async def async_rig(async_store: Store) -> AsyncGenerator[Rig]:
 async def postgres_rig(postgres_store: Store) -> AsyncGenerator[Rig]:
     """Give an application on an emptied table, for every async driver of PostgreSQL."""
     with opened(postgres_store) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def server_rig(server_store: Store) -> AsyncGenerator[Rig]:
+    """Give an application on an emptied table of a server, for every async driver."""
+    with opened(server_store) as rig:
         yield rig
 
 

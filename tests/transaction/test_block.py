@@ -24,6 +24,7 @@ async_only = pytest.mark.parametrize(
     "store", ["aiosqlite", "asyncpg", "psycopg", "asyncmy"], indirect=True
 )
 sync_only = pytest.mark.parametrize("store", ["pysqlite", "psycopg-sync"], indirect=True)
+async_servers = pytest.mark.parametrize("store", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
 async_postgres = pytest.mark.parametrize("store", ["asyncpg", "psycopg"], indirect=True)
 
 
@@ -116,7 +117,7 @@ async def test_a_child_task_has_a_transaction_of_its_own(rig: Rig) -> None:
         await asyncio.create_task(child(outer))
 
 
-@async_postgres
+@async_servers
 async def test_a_child_commits_though_its_parent_raises(rig: Rig) -> None:
     """What the child committed does not hang on the outer block."""
 
@@ -217,11 +218,11 @@ async def test_a_block_in_a_timed_out_scope_holds_nothing(rig: Rig, kind: str) -
 
 @pytest.mark.parametrize("silent", [False, True])
 async def test_a_lost_reply_to_commit_is_an_unknown_outcome(
-    postgres_store: Store, silent: Literal[False, True]
+    server_store: Store, silent: Literal[False, True]
 ) -> None:
     """Cut off or mute: the block raises that it does not know, and the row is there."""
     options: dict[str, Any] = {"commit_timeout": 0.3} if silent else {}
-    async with behind_proxy(postgres_store, **options) as (proxy, rig):
+    async with behind_proxy(server_store, **options) as (proxy, rig):
 
         async def job() -> None:
             async with rig.alchemy.transaction() as session:
@@ -235,9 +236,9 @@ async def test_a_lost_reply_to_commit_is_an_unknown_outcome(
         assert rig.store.names == {"new"}
 
 
-async def test_a_flush_that_never_ends_is_a_definite_no(postgres_store: Store) -> None:
+async def test_a_flush_that_never_ends_is_a_definite_no(server_store: Store) -> None:
     """Past the deadline nothing was committed, and the block says that."""
-    async with behind_proxy(postgres_store, commit_timeout=0.3) as (proxy, rig):
+    async with behind_proxy(server_store, commit_timeout=0.3) as (proxy, rig):
 
         async def job() -> None:
             async with rig.alchemy.transaction() as session:

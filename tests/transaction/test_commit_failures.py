@@ -1,4 +1,4 @@
-"""COMMITs that a real PostgreSQL refuses, or whose fate it never tells."""
+"""COMMITs that a real server refuses, or whose fate it never tells."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -46,7 +46,17 @@ def assert_problem(recording: Recording, status: int, code: str) -> None:
     assert (recording.status, recording.json["type"]) == (status, f"urn:holdfast:problem:{code}")
     assert recording.headers["content-type"] == "application/problem+json"
     assert recording.json["status"] == status
-    for secret in ("item", "INSERT", "secret", "new", "psycopg", "asyncpg", "Error", "sqlstate"):
+    for secret in (
+        "item",
+        "INSERT",
+        "secret",
+        "new",
+        "psycopg",
+        "asyncpg",
+        "asyncmy",
+        "Error",
+        "sqlstate",
+    ):
         assert secret not in recording.body.decode()
 
 
@@ -116,64 +126,64 @@ async def test_a_serialization_failure_may_be_repeated(postgres_rig: Rig) -> Non
     assert len(postgres_rig.store.names) == 1
 
 
-async def test_a_backend_killed_before_commit_is_no_success(postgres_rig: Rig) -> None:
+async def test_a_backend_killed_before_commit_is_no_success(server_rig: Rig) -> None:
     """The server ended the connection after the flush; nothing was committed, nothing is claimed.
 
     COMMIT is sent into the void, which cannot be told from one whose reply was lost.
     """
-    server = postgres_rig.store.database.server
+    server = server_rig.store.database.server
     assert server is not None
 
     async def write_and_die(session: AsyncSession) -> None:
         await add(session)
-        await asyncio.to_thread(server.terminate_backends, postgres_rig.store.database.name)
+        await asyncio.to_thread(server.terminate_backends, server_rig.store.database.name)
 
-    serve(postgres_rig, write_and_die)
-    recording = await postgres_rig.call()
+    serve(server_rig, write_and_die)
+    recording = await server_rig.call()
     assert_problem(recording, 500, "commit-outcome-unknown")
-    assert postgres_rig.store.names == set()
-    postgres_rig.assert_clean(recording)
+    assert server_rig.store.names == set()
+    server_rig.assert_clean(recording)
 
 
-async def test_a_backend_killed_before_flush_is_definite(postgres_rig: Rig) -> None:
+async def test_a_backend_killed_before_flush_is_definite(server_rig: Rig) -> None:
     """A loss before COMMIT was sent is a definite no, which may be repeated."""
-    server = postgres_rig.store.database.server
+    server = server_rig.store.database.server
     assert server is not None
 
     async def read_and_die(session: AsyncSession) -> None:
         await session.scalar(select(func.count()).select_from(Item))
-        await asyncio.to_thread(server.terminate_backends, postgres_rig.store.database.name)
+        await asyncio.to_thread(server.terminate_backends, server_rig.store.database.name)
         session.add(Item(name="new"))
 
-    serve(postgres_rig, read_and_die)
-    recording = await postgres_rig.call()
+    serve(server_rig, read_and_die)
+    recording = await server_rig.call()
     assert_problem(recording, 503, "database-unavailable")
     assert recording.headers["retry-after"] == "1"
-    assert postgres_rig.store.names == set()
+    assert server_rig.store.names == set()
 
 
-async def test_a_loss_in_a_listener_before_commit_is_definite(postgres_rig: Rig) -> None:
+async def test_a_loss_in_a_listener_before_commit_is_definite(server_rig: Rig) -> None:
     """A statement that fails inside `session.commit()` came before COMMIT was sent."""
-    server = postgres_rig.store.database.server
+    server = server_rig.store.database.server
     assert server is not None
 
     def die(session: Session) -> None:
-        server.terminate_backends(postgres_rig.store.database.name)
+        server.terminate_backends(server_rig.store.database.name)
         session.execute(text("SELECT 1"))
 
     async def listen(session: AsyncSession) -> None:
         await add(session)
         event.listen(session.sync_session, "before_commit", die)
 
-    serve(postgres_rig, listen)
-    recording = await postgres_rig.call()
+    serve(server_rig, listen)
+    recording = await server_rig.call()
     assert_problem(recording, 503, "database-unavailable")
-    assert postgres_rig.store.names == set()
+    assert server_rig.store.names == set()
 
 
-async def test_the_next_request_gets_a_fresh_connection(postgres_rig: Rig) -> None:
+async def test_the_next_request_gets_a_fresh_connection(server_rig: Rig) -> None:
     """A killed connection is thrown away, not handed to the next request."""
-    server = postgres_rig.store.database.server
+    server = server_rig.store.database.server
     assert server is not None
     deaths = 1
 
@@ -182,15 +192,15 @@ async def test_the_next_request_gets_a_fresh_connection(postgres_rig: Rig) -> No
         await add(session)
         if deaths:
             deaths -= 1
-            await asyncio.to_thread(server.terminate_backends, postgres_rig.store.database.name)
+            await asyncio.to_thread(server.terminate_backends, server_rig.store.database.name)
 
-    serve(postgres_rig, die_once)
-    assert [(await postgres_rig.call()).status for _ in range(2)] == [500, 201]
+    serve(server_rig, die_once)
+    assert [(await server_rig.call()).status for _ in range(2)] == [500, 201]
 
 
-async def test_a_lost_reply_to_commit_is_an_unknown_outcome(postgres_store: Store) -> None:
+async def test_a_lost_reply_to_commit_is_an_unknown_outcome(server_store: Store) -> None:
     """The row is really there, and the answer says that nobody knows."""
-    async with behind_proxy(postgres_store) as (proxy, rig):
+    async with behind_proxy(server_store) as (proxy, rig):
         serve(rig, add)
         proxy.lose_reply(b"COMMIT")
         recording = await rig.call()
@@ -201,9 +211,9 @@ async def test_a_lost_reply_to_commit_is_an_unknown_outcome(postgres_store: Stor
         rig.assert_clean(recording)
 
 
-async def test_a_lost_reply_to_a_flush_is_a_definite_no(postgres_store: Store) -> None:
+async def test_a_lost_reply_to_a_flush_is_a_definite_no(server_store: Store) -> None:
     """Without COMMIT the server undoes what it did, so the request may be repeated."""
-    async with behind_proxy(postgres_store) as (proxy, rig):
+    async with behind_proxy(server_store) as (proxy, rig):
 
         async def add_only(session: AsyncSession) -> None:
             await session.scalar(select(func.count()).select_from(Item))
@@ -217,9 +227,9 @@ async def test_a_lost_reply_to_a_flush_is_a_definite_no(postgres_store: Store) -
         assert rig.store.names == set()
 
 
-async def test_a_silent_commit_ends_at_the_deadline(postgres_store: Store) -> None:
+async def test_a_silent_commit_ends_at_the_deadline(server_store: Store) -> None:
     """Past `commit_timeout` the client hears that the outcome is unknown, and soon."""
-    async with behind_proxy(postgres_store, commit_timeout=0.3) as (proxy, rig):
+    async with behind_proxy(server_store, commit_timeout=0.3) as (proxy, rig):
         serve(rig, add)
         proxy.lose_reply(b"COMMIT", silent=True)
         before = asyncio.get_running_loop().time()
@@ -232,9 +242,9 @@ async def test_a_silent_commit_ends_at_the_deadline(postgres_store: Store) -> No
         await until(lambda: not rig.store.checked_out)
 
 
-async def test_a_silent_flush_ends_at_the_deadline(postgres_store: Store) -> None:
+async def test_a_silent_flush_ends_at_the_deadline(server_store: Store) -> None:
     """Past `commit_timeout` a flush that never ends is a definite no."""
-    async with behind_proxy(postgres_store, commit_timeout=0.3) as (proxy, rig):
+    async with behind_proxy(server_store, commit_timeout=0.3) as (proxy, rig):
 
         async def add_only(session: AsyncSession) -> None:
             await session.scalar(select(func.count()).select_from(Item))

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import pytest
 from fastapi import Depends
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from tests.transaction.rig import Rig
-from tests.transaction.store import Item
+from tests.transaction.rig import Rig, opened
+from tests.transaction.store import Item, Store
 
 CREATE = text("CREATE TABLE made (id int)")
 
@@ -46,12 +46,17 @@ async def test_what_was_written_before_is_kept(mariadb_rig: Rig, status: int) ->
     assert mariadb_rig.store.names == {"new"}
 
 
-async def test_nothing_is_left_to_commit(mariadb_rig: Rig) -> None:
+@pytest.mark.parametrize("dialect", ["mysql", "mariadb"])
+async def test_nothing_is_left_to_commit(mariadb_store: Store, dialect: str) -> None:
     """In manual mode a success over it claims nothing that is not there, and is no mistake."""
-    mariadb_rig.config.commit_mode = "manual"
-    serve(mariadb_rig, CREATE.text)
-    assert (await mariadb_rig.call()).status == 201
-    assert mariadb_rig.store.names == {"new"}
+    database = mariadb_store.database
+    url = make_url(database.url).set(drivername=f"{dialect}+asyncmy")
+    store = Store(database, create_async_engine(url))
+    with opened(store, commit_mode="manual") as rig:
+        serve(rig, CREATE.text)
+        assert (await rig.call()).status == 201
+        assert rig.store.names == {"new"}
+    await store.dispose()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
 
-from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -155,8 +155,8 @@ class _AsyncBlock:
 
         try:
             await finish(close(), self._timeout)
-        except (TimeoutError, InvalidRequestError):
-            # A COMMIT that was given up in mid-air still has the session, and ends it.
+        except (TimeoutError, SQLAlchemyError):
+            # What was given up in mid-air still has the session, or has closed its connection.
             logger.warning("A session was still at work at the deadline and is left to unwind")
 
     async def _commit(self) -> None:

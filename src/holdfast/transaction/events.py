@@ -9,6 +9,7 @@ from sqlalchemy.engine import ExceptionContext, ExecutionContext
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
 from holdfast.transaction.guard import Guard
+from holdfast.transaction.liveness import is_lost
 from holdfast.transaction.statement_timeout import begin_limit, limit_statement
 from holdfast.transaction.statements import MYSQL, commits, writes
 from holdfast.transaction.unit import verify
@@ -195,6 +196,8 @@ def _handle_error(context: ExceptionContext) -> None:
     guard = _guards.get(context.connection) if context.connection is not None else None
     if guard is None:
         return
+    if is_lost(context):
+        context.is_disconnect = True
     unit = guard.unit
     error = context.sqlalchemy_exception or context.original_exception
     unit.errors.append(error)

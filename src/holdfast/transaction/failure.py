@@ -81,6 +81,12 @@ UNAVAILABLE = Problem(
     "The database cannot be reached. Nothing was changed; repeat the request later.",
     retry_after=1,
 )
+TIMED_OUT = Problem(
+    "statement-timeout",
+    HTTPStatus.GATEWAY_TIMEOUT,
+    "Took too long",
+    "The database did not finish a statement in time. Nothing was changed.",
+)
 COMMIT_FAILED = Problem(
     "commit-failed",
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -112,8 +118,14 @@ UNCOMMITTED = Problem(
 _CONFLICTS = (CONFLICT,)
 _CONSTRAINTS = (UNIQUE, FOREIGN_KEY, EXCLUSION, CHECK, NOT_NULL)
 
-# What drivers raise themselves for a value that they cannot send.
-_UNSENDABLE = (OverflowError, UnicodeError)
+# What drivers raise themselves, and SQLAlchemy passes on as it is: for a value that they cannot
+# send, at a time limit of their own, for a socket that was cut.
+_BY_DRIVER: tuple[tuple[type[Exception], Problem], ...] = (
+    (OverflowError, INVALID_VALUE),
+    (UnicodeError, INVALID_VALUE),
+    (TimeoutError, TIMED_OUT),
+    (OSError, UNAVAILABLE),
+)
 
 _BY_CLASS: dict[type[BaseException], Problem] = {
     CommitOutcomeUnknownError: OUTCOME_UNKNOWN,
@@ -124,62 +136,33 @@ _BY_CLASS: dict[type[BaseException], Problem] = {
 
 # Codes: appendix A of the PostgreSQL manual, "Result and Error Codes" of SQLite (extended codes),
 # the error references of MariaDB and MySQL. Each driver's codes have their own shape.
-_BY_CODE: dict[str | int, Problem] = {
-    "23505": UNIQUE,
-    "23503": FOREIGN_KEY,
-    "23001": FOREIGN_KEY,
-    "23P01": EXCLUSION,
-    "23514": CHECK,
-    "23502": NOT_NULL,
-    "22000": INVALID_VALUE,
-    "22001": INVALID_VALUE,
-    "22003": INVALID_VALUE,
-    "22007": INVALID_VALUE,
-    "22008": INVALID_VALUE,
-    "22021": INVALID_VALUE,
-    "22P02": INVALID_VALUE,
-    "22P05": INVALID_VALUE,
-    "40001": CONFLICT,
-    "40P01": CONFLICT,
-    "55P03": LOCKED,
-    "57P01": UNAVAILABLE,
-    "57P02": UNAVAILABLE,
-    "57P03": UNAVAILABLE,
-    "53300": UNAVAILABLE,
-    "25006": UNAVAILABLE,
-    "SQLITE_CONSTRAINT_UNIQUE": UNIQUE,
-    "SQLITE_CONSTRAINT_PRIMARYKEY": UNIQUE,
-    "SQLITE_CONSTRAINT_ROWID": UNIQUE,
-    "SQLITE_CONSTRAINT_FOREIGNKEY": FOREIGN_KEY,
-    "SQLITE_CONSTRAINT_CHECK": CHECK,
-    "SQLITE_CONSTRAINT_NOTNULL": NOT_NULL,
-    "SQLITE_MISMATCH": INVALID_VALUE,
-    "SQLITE_TOOBIG": INVALID_VALUE,
-    "SQLITE_BUSY": LOCKED,
-    "SQLITE_BUSY_SNAPSHOT": CONFLICT,
-    "SQLITE_BUSY_RECOVERY": LOCKED,
-    "SQLITE_LOCKED": LOCKED,
-    1062: UNIQUE,
-    1451: FOREIGN_KEY,
-    1452: FOREIGN_KEY,
-    1048: NOT_NULL,
-    1364: NOT_NULL,
-    3819: CHECK,
-    4025: CHECK,
-    1264: INVALID_VALUE,
-    1292: INVALID_VALUE,
-    1366: INVALID_VALUE,
-    1406: INVALID_VALUE,
-    1213: CONFLICT,
-    1020: CONFLICT,
-    1205: LOCKED,
-    1047: UNAVAILABLE,
-    1290: UNAVAILABLE,
-}
+_CODES: tuple[tuple[Problem, tuple[str | int, ...]], ...] = (
+    (UNIQUE, ("23505", 1062, 1169, 1586)),
+    (UNIQUE, ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")),
+    (UNIQUE, ("SQLITE_CONSTRAINT_ROWID",)),
+    (FOREIGN_KEY, ("23503", "23001", "SQLITE_CONSTRAINT_FOREIGNKEY", 1216, 1217, 1451, 1452)),
+    (EXCLUSION, ("23P01",)),
+    (CHECK, ("23514", "SQLITE_CONSTRAINT_CHECK", 3819, 4025)),
+    (NOT_NULL, ("23502", "SQLITE_CONSTRAINT_NOTNULL", 1048, 1364)),
+    (INVALID_VALUE, ("22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05")),
+    (INVALID_VALUE, ("SQLITE_MISMATCH", "SQLITE_TOOBIG")),
+    (INVALID_VALUE, (1153, 1264, 1265, 1292, 1366, 1367, 1406, 1441, 1690, 3140)),
+    (CONFLICT, ("40001", "40P01", "SQLITE_BUSY_SNAPSHOT", 1020, 1213)),
+    (LOCKED, ("55P03", "SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED", 1205, 3572)),
+    (TIMED_OUT, ("57014", "SQLITE_INTERRUPT", 1317, 1969, 3024)),
+    (UNAVAILABLE, ("57P01", "57P02", "57P03", "53300", "25006")),
+    # Too many connections, no connection, shutting down, not ready, a replica.
+    (UNAVAILABLE, (1040, 1203, 2002, 2003, 2005, 1053, 1047, 1290, 1836)),
+)
+_BY_CODE = {code: problem for problem, codes in _CODES for code in codes}
 
-# "Statement completion unknown", and the ways in which a server or its connection goes away.
-_LOSS_CODES = frozenset({"40003", "57P01", "57P02"})
+# "Statement completion unknown", and the ways in which a server or its connection goes away. An
+# error during COMMIT (1180) is what Galera reports for a cluster that fell apart meanwhile.
+_LOSS_CODES = frozenset({"40003", "57P01", "57P02", 1053, 1180})
 _LOSS_CLASS = "08"
+
+# A node that is not ready does not look at the statement, COMMIT included.
+_NOT_READY = 1047
 
 # The server has already rolled back the whole transaction, and a COMMIT would succeed on nothing.
 _UNDOING_CODES = frozenset(
@@ -221,11 +204,9 @@ def problem_for(
     aborted = isinstance(error, TransactionAbortedError)
     found = database_error(error)
     if found is None:
-        unsendable = any(
-            isinstance(link, _UNSENDABLE) and statement_of(link) is not None
-            for link in _chain(error)
-        )
-        return INVALID_VALUE if unsendable else COMMIT_FAILED if aborted else None
+        met = [link for link in _chain(error) if statement_of(link) is not None]
+        raised = (problem for cls, problem in _BY_DRIVER for link in met if isinstance(link, cls))
+        return next(raised, COMMIT_FAILED if aborted else None)
     problem = _problem_by_code(found)
     if problem is None and (aborted or settling):
         return COMMIT_FAILED
@@ -260,15 +241,12 @@ def is_outcome_unknown(error: BaseException) -> bool:
     A loss of the connection says nothing about the COMMIT that was in flight. An error that carries
     a statement came before COMMIT itself.
     """
-    if getattr(error, "statement", None):
+    codes = tuple(_codes(error))
+    if getattr(error, "statement", None) or _NOT_READY in codes:
         return False
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return any(
-        code in _LOSS_CODES or code.startswith(_LOSS_CLASS)
-        for code in _codes(error)
-        if isinstance(code, str)
-    )
+    return any(code in _LOSS_CODES or str(code).startswith(_LOSS_CLASS) for code in codes)
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -292,9 +270,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _codes(error: BaseException) -> Iterator[str | int]:
     original = getattr(error, "orig", None) or error
+    # Before the sqlstate that some drivers of MySQL give beside it, which tells less.
+    if original.args and isinstance(original.args[0], int):
+        yield original.args[0]
     for attribute in ("sqlstate", "pgcode", "sqlite_errorname"):
         code = getattr(original, attribute, None)
         if isinstance(code, str):
             yield code
-    if original.args and isinstance(original.args[0], int):
-        yield original.args[0]

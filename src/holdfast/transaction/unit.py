@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, select
 from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
@@ -16,10 +15,12 @@ from typing_extensions import override
 
 from holdfast.errors import CommitOutcomeUnknownError, TransactionAbortedError
 from holdfast.transaction.failure import database_error, is_outcome_unknown, undoes_transaction
+from holdfast.transaction.liveness import in_transaction
 from holdfast.transaction.shield import in_thread
 from holdfast.transaction.statement_timeout import lift
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
     from sqlalchemy.engine import ExecutionContext
 
     from holdfast.transaction.hooks import Hook
@@ -265,8 +266,10 @@ def verify(unit: Unit[Any]) -> None:
     first = unit.errors[0]
     for connection in unit.connections:
         try:
-            connection.execute(select(1))
+            kept = in_transaction(connection) or not unit.writes
         except SQLAlchemyError:
+            kept = False
+        if not kept:
             raise TransactionAbortedError from first
 
 
