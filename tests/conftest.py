@@ -15,6 +15,7 @@ which reads on a connection of its own); the `*_url` fixtures give its URL alone
 | `postgres_database` | asyncpg, psycopg, psycopg-sync |
 | `async_server_database` | asyncpg, psycopg, asyncmy |
 | `postgres`, `mariadb` | the server itself: one for the whole run |
+| `pgbouncer` | a pooler in transaction mode before it: one for the whole run |
 
 Fewer backends for one test: `@pytest.mark.parametrize("async_database", ["asyncpg"],
 indirect=True)`. Async tests run on asyncio by AnyIO's plugin, in auto mode: no marker is needed.
@@ -32,11 +33,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tests.engines import mariadb as mariadb_engine
 from tests.engines.database import ASYNC_BACKENDS, BACKENDS, SYNC_BACKENDS, Database
 from tests.engines.mariadb import MariaDBServer
+from tests.engines.pgbouncer import PgBouncer, find_pgbouncer
 from tests.engines.postgres import PostgresServer, find_binaries
 
 INSTALL = {
-    "PostgreSQL": "apt-get install postgresql",
     "MariaDB": "apt-get install mariadb-server",
+    "PgBouncer": "apt-get install pgbouncer",
+    "PostgreSQL": "apt-get install postgresql",
 }
 MISSING = pytest.StashKey[dict[str, str]]()
 
@@ -100,6 +103,20 @@ def mariadb(pytestconfig: pytest.Config) -> Generator[MariaDBServer]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(pytestconfig: pytest.Config, postgres: PostgresServer) -> Generator[PgBouncer]:
+    """Start one PgBouncer for the whole run."""
+    program = find_pgbouncer()
+    if program is None:
+        require(pytestconfig, "PgBouncer")
+        return
+    pooler = PgBouncer(program, postgres)
+    try:
+        yield pooler
+    finally:
+        pooler.close()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from psycopg import sql
 
 from tests.engines.process import free_port, unprivileged
 
-__all__ = ("PostgresServer", "find_binaries")
+__all__ = ("STANDBY", "PostgresServer", "find_binaries")
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -33,6 +33,7 @@ SETTINGS = {
     "deadlock_timeout": "100ms",
     "jit": "off",
 }
+STANDBY = "standby"
 START_TIMEOUT = 20.0
 
 
@@ -67,10 +68,15 @@ class PostgresServer:
 
     Args:
         binaries: The folder of `initdb` and `postgres`, as `find_binaries` returns it.
+        standby_of: The server that it follows; without one it is a server of its own.
+
+    Attributes:
+        binaries: That folder.
+        port: Where it listens on 127.0.0.1, the same for as long as it lives.
     """
 
-    def __init__(self, binaries: Path) -> None:
-        self._binaries = binaries
+    def __init__(self, binaries: Path, *, standby_of: "PostgresServer | None" = None) -> None:
+        self.binaries = binaries
         self._identity = unprivileged("postgres", "nobody")
         self._folder = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,7 +84,10 @@ class PostgresServer:
         atexit.register(self.close)
         if user := self._identity.get("user"):
             shutil.chown(self._folder, user, self._identity["group"])
-        self._initialise()
+        if standby_of is None:
+            self._initialise()
+        else:
+            self._follow(standby_of)
         self.start()
 
     def url(self, driver: str, database: str = "postgres", *, port: int | None = None) -> str:
@@ -185,8 +194,17 @@ class PostgresServer:
 
     def _initialise(self) -> None:
         options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"]
+        self._make_data("initdb", "--no-sync", *options)
+
+    def _follow(self, primary: "PostgresServer") -> None:
+        source = f"host=127.0.0.1 port={primary.port} user=postgres application_name={STANDBY}"
+        options = ["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"]
+        slot = ["--create-slot", f"--slot={STANDBY}"]
+        self._make_data("pg_basebackup", "--no-sync", *options, *slot, f"--dbname={source}")
+
+    def _make_data(self, program: str, *options: str) -> None:
         done = subprocess.run(
-            [self._binaries / "initdb", "-D", self._folder / "data", "--no-sync", *options],
+            [self.binaries / program, "-D", self._folder / "data", *options],
             capture_output=True,
             text=True,
             check=False,
@@ -195,10 +213,10 @@ class PostgresServer:
         )
         if done.returncode != 0:
             shutil.rmtree(self._folder, ignore_errors=True)
-            raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+            raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        command = [str(self._binaries / "postgres"), "-D", str(self._folder / "data")]
+        command = [str(self.binaries / "postgres"), "-D", str(self._folder / "data")]
         settings = {"port": str(self.port), **SETTINGS}
         with self._log.open("ab") as log:
             # A session of its own keeps Ctrl-C away from it: the tests end it, in order.

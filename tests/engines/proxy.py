@@ -8,6 +8,8 @@ import asyncio
 import re
 from typing import Literal, Self
 
+from tests.engines.processes import free_port
+
 __all__ = ("Link", "Proxy")
 
 _CHUNK = 65536
@@ -106,7 +108,7 @@ class Proxy:
     """
 
     def __init__(self, port: int) -> None:
-        self.port = 0
+        self.port = free_port()
         self.links: list[Link] = []
         self.delay = 0.0
         self.instead = b""
@@ -139,7 +141,6 @@ class Proxy:
     async def accept(self) -> None:
         """Accept connections, again after `refuse()`."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     def black_hole(self) -> None:
         """Accept connections and data, and forward nothing, until `heal()`."""

@@ -69,7 +69,7 @@ def test_a_killed_server_does_not_stop_the_next_test(postgres: PostgresServer) -
 
 def test_closing_leaves_nothing(postgres: PostgresServer) -> None:
     """Neither a process nor a folder outlives a server that was closed."""
-    server = PostgresServer(postgres._binaries)
+    server = PostgresServer(postgres.binaries)
     server.close()
     assert not server._folder.exists()
     with pytest.raises(psycopg.OperationalError):
