@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Dialect, event
 from sqlalchemy.engine import ExceptionContext, ExecutionContext
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
+from holdfast.transaction.connecting import GUARD_KEY as _GUARD
 from holdfast.transaction.guard import Guard
 from holdfast.transaction.liveness import is_lost
 from holdfast.transaction.statement_timeout import begin_limit, limit_statement
@@ -16,8 +17,6 @@ from holdfast.transaction.unit import verify
 from holdfast.transaction.violation import statement_of
 
 __all__ = ("guard_of", "watch")
-
-_GUARD = "holdfast_guard"
 
 _BEGUN_BY_DRIVER = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from holdfast.errors import (
     CommitOutcomeUnknownError,
@@ -13,6 +14,7 @@ from holdfast.errors import (
     UncommittedChangesError,
 )
 from holdfast.problems import Problem
+from holdfast.transaction.connecting import POOL_EXHAUSTED, failed_to_connect
 from holdfast.transaction.details import describe
 from holdfast.transaction.violation import Statement, violation_of
 
@@ -201,6 +203,9 @@ def problem_for(
     own = _BY_CLASS.get(type(error))
     if own is not None:
         return own
+    unconnected = next(filter(failed_to_connect, _chain(error)), None)
+    if unconnected is not None:
+        return POOL_EXHAUSTED if isinstance(unconnected, PoolTimeoutError) else UNAVAILABLE
     aborted = isinstance(error, TransactionAbortedError)
     found = database_error(error)
     if found is None:

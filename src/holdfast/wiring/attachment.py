@@ -38,6 +38,8 @@ class Attachment:
         config: One database, or several with a bind key each.
         app: The application to attach to; ``init_app`` does it later.
         commit_timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
+        pool_timeout: Seconds that anybody waits for a connection, where the engine's own options
+            do not say.
         statement_timeout: Seconds that one statement may run, by default without a bound.
         retry: How often a request with a safe method runs again after a concurrent change; None
             for never. It is also the policy of the routes that ask for the default.
@@ -49,6 +51,7 @@ class Attachment:
         app: "Starlette | None" = None,
         *,
         commit_timeout: float = 10.0,
+        pool_timeout: float = 1.0,
         statement_timeout: float | None = None,
         retry: Retry | None = _RETRY,
     ) -> None:
@@ -60,7 +63,13 @@ class Attachment:
         self.statement_timeout = checked_seconds("statement_timeout", statement_timeout)
         self.retry = retry
         checked_seconds("commit_timeout", commit_timeout)
+        if pool_timeout < 0:
+            raise ConfigurationError(
+                f"pool_timeout={pool_timeout!r} is no time to wait. Write seconds, 0 or more."
+            )
         self._mapped_configs = self.map_configs()
+        for each in self._config:
+            each.pool_timeout = pool_timeout
         if app is not None:
             self.init_app(app)
 

@@ -2,22 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from advanced_alchemy.base import metadata_registry
 from advanced_alchemy.config import SQLAlchemyAsyncConfig as _AsyncConfig
 from advanced_alchemy.config import SQLAlchemySyncConfig as _SyncConfig
 from advanced_alchemy.routing.maker import dispose_session_maker_async, dispose_session_maker_sync
-from sqlalchemy import Engine, MetaData, make_url
+from sqlalchemy import Engine, MetaData
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from holdfast.errors import ConfigurationError
 from holdfast.transaction.left_over import commits
 from holdfast.wiring.engine import EngineConfig
+from holdfast.wiring.mistakes import check_choice, wrong_driver
+from holdfast.wiring.pool import bounded_pool
 from holdfast.wiring.sqlite import SQLitePragmas
 from holdfast.wiring.tables import create_missing_tables, outlasting_races
 
@@ -55,6 +55,8 @@ class SQLAlchemyAsyncConfig(_AsyncConfig):
         session_maker_key: Accepted as upstream's.
         on_uncommitted: What a 2xx becomes in manual mode when changes were left uncommitted.
         sqlite_pragmas: Pragmas for every connection, where the database is SQLite.
+        pool_timeout: Seconds that a request waits for a connection, where the engine's options do
+            not say; the extension sets it.
     """
 
     app: "Starlette | None" = None
@@ -67,6 +69,7 @@ class SQLAlchemyAsyncConfig(_AsyncConfig):
     )
     on_uncommitted: OnUncommitted = "error"
     sqlite_pragmas: SQLitePragmas | None = None
+    pool_timeout: float = field(default=1.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -81,6 +84,11 @@ class SQLAlchemyAsyncConfig(_AsyncConfig):
         self.bind_key = self.bind_key or "default"
         self.create_session_maker()
 
+    @property
+    def engine_config_dict(self) -> dict[str, Any]:
+        """The options that the engine is made with."""
+        return bounded_pool(self, super().engine_config_dict)
+
     def get_engine(self) -> AsyncEngine:
         """Return the engine, creating it on first use.
 
@@ -91,8 +99,8 @@ class SQLAlchemyAsyncConfig(_AsyncConfig):
             try:
                 engine = super().get_engine()
             except InvalidRequestError as error:
-                raise _wrong_driver(
-                    self, "async", "sqlite+aiosqlite", "postgresql+asyncpg"
+                raise wrong_driver(
+                    self.connection_string, "async", "sqlite+aiosqlite", "postgresql+asyncpg"
                 ) from error
             if self.sqlite_pragmas is not None:
                 self.sqlite_pragmas.install(engine.sync_engine)
@@ -170,6 +178,7 @@ class SQLAlchemySyncConfig(_SyncConfig):
     )
     on_uncommitted: OnUncommitted = "error"
     sqlite_pragmas: SQLitePragmas | None = None
+    pool_timeout: float = field(default=1.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -184,6 +193,11 @@ class SQLAlchemySyncConfig(_SyncConfig):
         self.bind_key = self.bind_key or "default"
         self.create_session_maker()
 
+    @property
+    def engine_config_dict(self) -> dict[str, Any]:
+        """The options that the engine is made with."""
+        return bounded_pool(self, super().engine_config_dict)
+
     def get_engine(self) -> Engine:
         """Return the engine, creating it on first use.
 
@@ -193,7 +207,7 @@ class SQLAlchemySyncConfig(_SyncConfig):
         if self.engine_instance is None:
             engine = super().get_engine()
             if engine.dialect.is_async:
-                raise _wrong_driver(self, "sync", "sqlite", "postgresql+psycopg")
+                raise wrong_driver(self.connection_string, "sync", "sqlite", "postgresql+psycopg")
             if self.sqlite_pragmas is not None:
                 self.sqlite_pragmas.install(engine)
         return super().get_engine()
@@ -262,24 +276,6 @@ def _metadata_of(config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig) -> MetaDa
     return metadata_registry.get(None if config.bind_key == "default" else config.bind_key)
 
 
-def _wrong_driver(
-    config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig, kind: str, *examples: str
-) -> ConfigurationError:
-    driver = make_url(config.connection_string or "").drivername
-    other = "Sync" if kind == "async" else "Async"
-    names = " or ".join(f"`{example}://`" for example in examples)
-    return ConfigurationError(
-        f"{driver!r} is no {kind} driver. "
-        f"Write {names} in the connection string, or use `SQLAlchemy{other}Config`."
-    )
-
-
 def _check_choices(config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig) -> None:
-    for name, choices in (("commit_mode", CommitMode), ("on_uncommitted", OnUncommitted)):
-        value, known = getattr(config, name), get_args(choices)
-        if value not in known:
-            nearest = get_close_matches(str(value), known, n=1) or known[:1]
-            raise ConfigurationError(
-                f"{name}={value!r} is none of {', '.join(map(repr, known))}. "
-                f"Write {name}={nearest[0]!r}."
-            )
+    check_choice("commit_mode", config.commit_mode, get_args(CommitMode))
+    check_choice("on_uncommitted", config.on_uncommitted, get_args(OnUncommitted))

@@ -43,6 +43,8 @@ class AdvancedAlchemy(Attachment):
         config: One database, or several with a bind key each.
         app: The application to attach to; ``init_app`` does it later.
         commit_timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
+        pool_timeout: Seconds that anybody waits for a connection, where the engine's own options
+            do not say.
         statement_timeout: Seconds that one statement may run, by default without a bound.
         retry: How often a request with a safe method runs again after a concurrent change; None
             for never. It is also the policy of the routes that ask for the default.
