@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from holdfast.transaction.left_over import commits
 from holdfast.wiring.engine import EngineConfig
 from holdfast.wiring.mistakes import check_choice, wrong_driver
+from holdfast.wiring.pgbouncer import behind_pgbouncer
 from holdfast.wiring.pool import bounded_pool
 from holdfast.wiring.sqlite import SQLitePragmas
 from holdfast.wiring.tables import create_missing_tables, outlasting_races
@@ -55,6 +56,7 @@ class SQLAlchemyAsyncConfig(_AsyncConfig):
         session_maker_key: Accepted as upstream's.
         on_uncommitted: What a 2xx becomes in manual mode when changes were left uncommitted.
         sqlite_pragmas: Pragmas for every connection, where the database is SQLite.
+        pgbouncer: Whether PgBouncer in transaction mode, or a pooler like it, is in between.
         pool_timeout: Seconds that a request waits for a connection, where the engine's options do
             not say; the extension sets it.
     """
@@ -69,6 +71,7 @@ class SQLAlchemyAsyncConfig(_AsyncConfig):
     )
     on_uncommitted: OnUncommitted = "error"
     sqlite_pragmas: SQLitePragmas | None = None
+    pgbouncer: bool = False
     pool_timeout: float = field(default=1.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +90,7 @@ class SQLAlchemyAsyncConfig(_AsyncConfig):
     @property
     def engine_config_dict(self) -> dict[str, Any]:
         """The options that the engine is made with."""
-        return bounded_pool(self, super().engine_config_dict)
+        return _engine_options(self, super().engine_config_dict)
 
     def get_engine(self) -> AsyncEngine:
         """Return the engine, creating it on first use.
@@ -178,6 +181,7 @@ class SQLAlchemySyncConfig(_SyncConfig):
     )
     on_uncommitted: OnUncommitted = "error"
     sqlite_pragmas: SQLitePragmas | None = None
+    pgbouncer: bool = False
     pool_timeout: float = field(default=1.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -196,7 +200,7 @@ class SQLAlchemySyncConfig(_SyncConfig):
     @property
     def engine_config_dict(self) -> dict[str, Any]:
         """The options that the engine is made with."""
-        return bounded_pool(self, super().engine_config_dict)
+        return _engine_options(self, super().engine_config_dict)
 
     def get_engine(self) -> Engine:
         """Return the engine, creating it on first use.
@@ -257,6 +261,14 @@ class SQLAlchemySyncConfig(_SyncConfig):
                 await run_in_threadpool(session.rollback)
         finally:
             await run_in_threadpool(session.close)
+
+
+def _engine_options(
+    config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig, options: dict[str, Any]
+) -> dict[str, Any]:
+    if config.pgbouncer and config.connection_string is not None:
+        options = behind_pgbouncer(config.connection_string, options)
+    return bounded_pool(config, options)
 
 
 def _decide_listeners(config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig) -> None:
