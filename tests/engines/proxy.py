@@ -8,7 +8,7 @@ import asyncio
 import re
 from typing import Literal, Self
 
-from tests.engines.processes import free_port
+from tests.engines.process import free_port
 
 __all__ = ("Link", "Proxy")
 

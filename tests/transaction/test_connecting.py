@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import Session
 
 from tests.engines.database import BACKENDS, Database
-from tests.engines.processes import free_port
+from tests.engines.process import free_port
 from tests.recording import Recording
 from tests.transaction.rig import Rig, on_session, opened, until
 from tests.transaction.store import Item, Store

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import BackgroundTasks, Depends
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, StreamingResponse
 
@@ -230,6 +230,8 @@ def test_a_sync_block_takes_no_coroutine_function(store: Store) -> None:
 
 async def test_a_foreign_session_has_no_hooks(async_store: Store) -> None:
     """Nobody would run them, so the call says what to open instead."""
-    async with AsyncSession(async_store.engine) as session:
+    engine = async_store.engine
+    assert isinstance(engine, AsyncEngine)
+    async with AsyncSession(engine) as session:
         with pytest.raises(OutsideBoundaryError, match=r"alchemy\.transaction\(\)"):
             after_commit(session, print)

@@ -38,7 +38,7 @@ def counted(reader: InMemoryMetricReader) -> dict[tuple[str, str], int]:
         for scope in resource.scope_metrics:
             for metric in scope.metrics if scope.scope.name == "holdfast" else ():
                 for point in metric.data.data_points:
-                    value = getattr(point, "count", None) or getattr(point, "value", 0)
+                    value: Any = getattr(point, "count", None) or getattr(point, "value", 0)
                     attributes = point.attributes or {}
                     found[metric.name, ",".join(map(str, attributes.values()))] = int(value)
     return found

@@ -45,7 +45,7 @@ class Attachment:
             for never. It is also the policy of the routes that ask for the default.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword for each thing that can be set
         self,
         config: "AnyConfig | Sequence[AnyConfig]",
         app: "Starlette | None" = None,
