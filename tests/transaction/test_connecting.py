@@ -62,7 +62,7 @@ def unreachable(database: Database) -> str:
 
 @asynccontextmanager
 async def unreachable_rig(database: Database) -> AsyncGenerator[Rig]:
-    database.query("CREATE TABLE item (id int, name text)")
+    database.query("CREATE TABLE item (id int, name text, parent_id int)")
     with opened(made(database, unreachable(database))) as rig:
         yield rig
     # The thread of a connection that aiosqlite could not open ends by itself, on this loop.

@@ -215,7 +215,7 @@ async def test_blocks_have_hooks(store: Store) -> None:
 
 
 @pytest.mark.parametrize("store", ["pysqlite"], indirect=True)
-def test_a_sync_block_takes_no_coroutine_function(store: Store) -> None:
+async def test_a_sync_block_takes_no_coroutine_function(store: Store) -> None:
     """Nothing could await it, which is said where it is registered."""
 
     async def hook() -> None: ...

@@ -1,7 +1,6 @@
 """What OpenTelemetry gets to count, under the names that the documentation lists."""
 
 import re
-from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,17 +16,16 @@ from tests.transaction.test_attempt import Race, provided, retrying
 
 PAGE = Path(__file__).parents[2] / "docs" / "observability.md"
 
-pytestmark = pytest.mark.parametrize("store", ["asyncpg"], indirect=True)
-
 
 @pytest.fixture(scope="module")
-def reader() -> Generator[InMemoryMetricReader]:
-    """Let an SDK collect in memory; the API's instruments find it whenever they were made."""
+def reader() -> InMemoryMetricReader:
+    """Let an SDK collect in memory; the API's instruments find it whenever they were made.
+
+    It stays for the rest of the process: the API takes one provider, once.
+    """
     reader = InMemoryMetricReader()
-    provider = MeterProvider([reader])
-    set_meter_provider(provider)
-    yield reader
-    provider.shutdown()
+    set_meter_provider(MeterProvider([reader], shutdown_on_exit=False))
+    return reader
 
 
 def counted(reader: InMemoryMetricReader) -> dict[tuple[str, str], int]:
@@ -44,6 +42,7 @@ def counted(reader: InMemoryMetricReader) -> dict[tuple[str, str], int]:
     return found
 
 
+@pytest.mark.parametrize("store", ["asyncpg"], indirect=True)
 async def test_what_happens_is_counted(rig: Rig, reader: InMemoryMetricReader) -> None:
     """A retry, a failure, hooks and waits each add to their instrument."""
     race = Race(rig)
@@ -78,7 +77,7 @@ async def test_what_happens_is_counted(rig: Rig, reader: InMemoryMetricReader) -
     }
 
 
-def test_the_page_lists_the_instruments(rig: Rig) -> None:
+def test_the_page_lists_the_instruments() -> None:
     """The documentation names every instrument there is, and no other."""
     source = (Path(__file__).parents[2] / "src/holdfast/transaction/metrics.py").read_text()
     made = set(re.findall(r'"(holdfast\.[a-z.]+)",', source))

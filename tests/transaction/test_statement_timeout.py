@@ -24,6 +24,13 @@ COUNT_FOR_SECONDS = {
     "mariadb": "SELECT SLEEP(5)",
 }
 
+A_MOMENT = {
+    "sqlite": COUNT_FOR_SECONDS["sqlite"].replace("100000000", "1000000"),
+    "postgresql": "SELECT pg_sleep(0.15)",
+    "mysql": "SELECT SLEEP(0.15)",
+    "mariadb": "SELECT SLEEP(0.15)",
+}
+
 
 def slow(session: Session) -> None:
     """Run a statement that takes several seconds."""
@@ -68,14 +75,7 @@ async def test_the_bound_ends_with_the_transaction(store: Store) -> None:
         assert (await rig.call("/slow")).status == 504
 
         def longer(session: Session) -> None:
-            sqlite = session.get_bind().dialect.name == "sqlite"
-            session.execute(
-                text(
-                    COUNT_FOR_SECONDS["sqlite"].replace("100000000", "1000000")
-                    if sqlite
-                    else "SELECT pg_sleep(0.15)"
-                )
-            )
+            session.execute(text(A_MOMENT[session.get_bind().dialect.name]))
 
         @rig.app.post("/longer")
         async def write(session: Annotated[Any, Depends(rig.alchemy.provide_session())]) -> None:
@@ -152,7 +152,7 @@ async def test_the_innermost_option_wins(store: Store) -> None:
 
 @pytest.mark.parametrize("options", [{"commit_timeout": 0}, {"statement_timeout": -1}])
 @pytest.mark.parametrize("store", ["pysqlite"], indirect=True)
-def test_a_time_that_is_none_is_refused(store: Store, options: dict[str, float]) -> None:
+async def test_a_time_that_is_none_is_refused(store: Store, options: dict[str, float]) -> None:
     """What leaves no time fails where it is written, for routes as for the extension."""
     with opened(store) as rig:
         with pytest.raises(ConfigurationError, match="Write seconds above 0"):
@@ -162,7 +162,7 @@ def test_a_time_that_is_none_is_refused(store: Store, options: dict[str, float])
 
 
 @pytest.mark.parametrize("store", ["pysqlite"], indirect=True)
-def test_equal_options_are_one_dependency(store: Store) -> None:
+async def test_equal_options_are_one_dependency(store: Store) -> None:
     """The same options give the same function, so that FastAPI calls it once."""
     with opened(store) as rig:
         assert rig.alchemy.options(retry=True) is rig.alchemy.options(retry=Retry())
