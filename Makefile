@@ -31,7 +31,7 @@ test: $(VENV)/.dev ## run every test, on every engine that is installed
 	$(RUN) pytest
 
 test-fast: $(VENV)/.dev ## run the tests that need no database server, up to the first failure
-	$(RUN) pytest -q -x -k 'not postgres and not asyncpg and not psycopg and not mariadb and not asyncmy'
+	$(RUN) pytest -q -x -k 'not postgres and not asyncpg and not psycopg and not mariadb and not asyncmy and not galera'
 
 format: $(VENV)/.dev ## rewrite the code in the project's format
 	$(RUN) ruff check --quiet --select I --fix

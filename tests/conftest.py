@@ -16,6 +16,7 @@ which reads on a connection of its own); the `*_url` fixtures give its URL alone
 | `async_server_database` | asyncpg, psycopg, asyncmy |
 | `postgres`, `mariadb` | the server itself: one for the whole run |
 | `pgbouncer` | a pooler in transaction mode before it: one for the whole run |
+| `galera` | a cluster of three nodes: one for the whole run, started by the first test that asks |
 
 Fewer backends for one test: `@pytest.mark.parametrize("async_database", ["asyncpg"],
 indirect=True)`. Async tests run on asyncio by AnyIO's plugin, in auto mode: no marker is needed.
@@ -32,11 +33,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.engines import mariadb as mariadb_engine
 from tests.engines.database import ASYNC_BACKENDS, BACKENDS, SYNC_BACKENDS, Database
+from tests.engines.galera import GaleraCluster, find_provider
 from tests.engines.mariadb import MariaDBServer
 from tests.engines.pgbouncer import PgBouncer, find_pgbouncer
 from tests.engines.postgres import PostgresServer, find_binaries
 
 INSTALL = {
+    "Galera": "apt-get install mariadb-server galera-4 rsync socat",
     "MariaDB": "apt-get install mariadb-server",
     "PgBouncer": "apt-get install pgbouncer",
     "PostgreSQL": "apt-get install postgresql",
@@ -117,6 +120,20 @@ def pgbouncer(pytestconfig: pytest.Config, postgres: PostgresServer) -> Generato
         yield pooler
     finally:
         pooler.close()
+
+
+@pytest.fixture(scope="session")
+def galera(pytestconfig: pytest.Config) -> Generator[GaleraCluster]:
+    """Start one Galera cluster for the whole run."""
+    binaries, provider = mariadb_engine.find_binaries(), find_provider()
+    if binaries is None or provider is None:
+        require(pytestconfig, "Galera")
+        return
+    cluster = GaleraCluster(binaries, provider)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
 
 
 @contextmanager

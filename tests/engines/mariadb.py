@@ -5,6 +5,7 @@ service. Under root it runs as `mysql`.
 """
 
 import atexit
+import os
 import shutil
 import signal
 import subprocess
@@ -13,9 +14,9 @@ import threading
 import time
 import uuid
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pymysql
 from pymysql.cursors import Cursor
@@ -71,6 +72,8 @@ class MariaDBServer:
         settings: What differs from `SETTINGS`.
     """
 
+    init_command: ClassVar[str | None] = None  # of every connection of `connect()`
+
     def __init__(self, binaries: Binaries, settings: Mapping[str, str] | None = None) -> None:
         self.binaries = binaries
         self._settings = {**SETTINGS, **(settings or {})}
@@ -81,6 +84,10 @@ class MariaDBServer:
         atexit.register(self.close)
         if user := self._identity.get("user"):
             shutil.chown(self._folder, user, self._identity["group"])
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make the data, start, and let the application's user in."""
         self._initialise()
         self.start()
         with self.connect() as root, root.cursor() as cursor:
@@ -105,6 +112,7 @@ class MariaDBServer:
             user="root",
             database=database,
             autocommit=True,
+            init_command=self.init_command,
             # The server has no certificate, and preparing for one takes 20 ms.
             ssl_disabled=True,
         )
@@ -171,9 +179,10 @@ class MariaDBServer:
                 release.join()
 
     def kill9(self) -> None:
-        """End the server as a power cut would, with SIGKILL."""
+        """End the server and all its processes as a power cut would, with SIGKILL."""
         process = self._running()
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         self._process = None
 

@@ -2,11 +2,15 @@
 
 import os
 import pwd
+import random
 import socket
 from contextlib import suppress
 from typing import TypedDict
 
-__all__ = ("Identity", "free_port", "unprivileged")
+__all__ = ("Identity", "free_port", "low_ports", "unprivileged")
+
+# Above these the system takes ports for outgoing connections, also of a server that is restarted.
+_LOW_PORTS = range(20_000, 32_000)
 
 
 class Identity(TypedDict, total=False):
@@ -23,6 +27,19 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def low_ports(count: int) -> list[int]:
+    """Return ports on 127.0.0.1 that nobody listens on, and that no client will be given."""
+    found: list[int] = []
+    start = random.choice(_LOW_PORTS)
+    for port in (*range(start, _LOW_PORTS.stop), *range(_LOW_PORTS.start, start)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError(f"Fewer than {count} ports are free: end what listens on them.")
 
 
 def unprivileged(*names: str) -> Identity:

@@ -3,9 +3,12 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateSequence
 
 __all__ = ("create_missing_tables", "outlasting_races")
 
@@ -54,3 +57,15 @@ def _lost_race(error: DBAPIError) -> bool:
         or getattr(original, "sqlite_errorname", None) in _LOST_RACE_NAMES
         or "already exists" in str(original)
     )
+
+
+@compiles(CreateSequence, "mysql", "mariadb")
+def _create_sequence(create: CreateSequence, compiler: Any, **options: Any) -> str:
+    """Let each node of a Galera cluster count by itself.
+
+    Galera refuses a sequence that keeps numbers in reserve, as MariaDB's do, unless its step is 0:
+    that of ``auto_increment_increment``, which is 1 on a server that stands alone.
+    """
+    step = None if create.element.increment is not None else " INCREMENT BY 0"
+    text: str = compiler.visit_create_sequence(create, prefix=step, **options)
+    return text
