@@ -49,10 +49,12 @@ if TYPE_CHECKING:
     from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
     from holdfast.wiring.engine import EngineConfig
     from holdfast.wiring.extension import AdvancedAlchemy
+    from holdfast.wiring.idempotency import PUBLIC
     from holdfast.wiring.sqlite import SQLitePragmas
 
 __all__ = (
     "DEPENDENCY_DEFAULTS",
+    "PUBLIC",
     "AdvancedAlchemy",
     "AlembicAsyncConfig",
     "AlembicCommands",
@@ -122,6 +124,7 @@ _NAMES_OF = {
     "holdfast.wiring.config": ("SQLAlchemyAsyncConfig", "SQLAlchemySyncConfig"),
     "holdfast.wiring.engine": ("EngineConfig",),
     "holdfast.wiring.extension": ("AdvancedAlchemy",),
+    "holdfast.wiring.idempotency": ("PUBLIC",),
     "holdfast.wiring.sqlite": ("SQLitePragmas",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}

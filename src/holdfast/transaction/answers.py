@@ -3,6 +3,7 @@
 import inspect
 import logging
 from collections.abc import Callable, MutableMapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from holdfast.problems import Problem, ProblemResponse
 from holdfast.transaction import metrics
-from holdfast.transaction.failure import problem_for
+from holdfast.transaction.failure import OUTCOME_UNKNOWN, problem_for
 from holdfast.transaction.violation import Statement
 
 __all__ = ("has_catch_all", "instead_of", "problem_response")
@@ -20,10 +21,18 @@ __all__ = ("has_catch_all", "instead_of", "problem_response")
 logger = logging.getLogger("holdfast.transaction")
 
 _SUCCESS = range(200, 300)
+_REPEAT_FOR_OUTCOME = (
+    "The result of the commit was lost: the change may or may not have been made. "
+    "Repeat the request with the same key to learn which, and to have it made once."
+)
 
 
 async def instead_of(
-    request: Request, error: Exception, statement_of: Callable[[BaseException], Statement | None]
+    request: Request,
+    error: Exception,
+    statement_of: Callable[[BaseException], Statement | None],
+    *,
+    repeatable: bool = False,
 ) -> Response | None:
     """Return the answer to a transaction that could not end as the handler's answer promised.
 
@@ -34,6 +43,8 @@ async def instead_of(
         request: The request whose answer was withheld.
         error: Why.
         statement_of: Gives the statement that met an error.
+        repeatable: Whether the request has an idempotency key, so that it may be sent again even
+            where nobody knows what became of it.
 
     Returns:
         The answer, or None for an error that is no database's: it belongs to whoever watches for
@@ -46,6 +57,8 @@ async def instead_of(
             if response is not None and response.status_code not in _SUCCESS:
                 return response
     problem = problem_for(error, settling=True, statement_of=statement_of)
+    if repeatable and problem is OUTCOME_UNKNOWN:
+        problem = replace(OUTCOME_UNKNOWN, detail=_REPEAT_FOR_OUTCOME, retry_after=1)
     return None if problem is None else problem_response(request.scope, problem, error)
 
 

@@ -14,10 +14,12 @@ from holdfast.transaction import metrics
 from holdfast.transaction.answers import has_catch_all, instead_of, problem_response
 from holdfast.transaction.failure import is_conflict, problem_for
 from holdfast.transaction.hooks import run_hooks
+from holdfast.transaction.idempotency import Answer
 from holdfast.transaction.left_over import route_name
 from holdfast.transaction.original import Original
+from holdfast.transaction.owner import Owner
 from holdfast.transaction.progress import current_progress
-from holdfast.transaction.request import SCOPE_KEY, Diverted, Owner, RequestTransaction
+from holdfast.transaction.request import SCOPE_KEY, Diverted, RequestTransaction
 from holdfast.transaction.retry import Retry
 
 __all__ = ("Attempt", "begin", "log_repetition")
@@ -62,6 +64,7 @@ class Attempt:
         self._original = original
         self._transaction = begin(scope, owner, original)
         self._started = False
+        self._held: Message | None = None
         self._withheld: Exception | None = None
         self._raised: Exception | None = None
 
@@ -93,6 +96,9 @@ class Attempt:
     async def _run_app(self, receive: Receive) -> None:
         try:
             await self._app(self._scope, receive, self._send)
+            if self._held is not None and not self._started:
+                # Without a body that could be kept.
+                await self._start(self._held, {"type": "http.response.body", "more_body": True})
         except Exception as error:
             # Where the answer is withheld, what the application raises is an echo of that.
             if self._withheld is None:
@@ -107,24 +113,42 @@ class Attempt:
     async def _send(self, message: Message) -> None:
         if self._withheld is not None:
             raise AnswerWithheld from self._withheld
-        if message["type"] == "http.response.start" and not self._started:
-            try:
-                await self._settle(_status_as_sent(self._scope, message["status"]))
-            except Exception as error:
-                self._withheld = error
-                raise AnswerWithheld from error
-            self._started = True
+        if not self._started:
+            if message["type"] == "http.response.start":
+                self._held = message
+                if self._transaction.claim is not None:
+                    # What is stored under the key is the whole answer.
+                    return
+            if self._held is not None:
+                await self._start(self._held, message)
+                if message is self._held:
+                    return
         await self._send_on(message)
 
-    async def _settle(self, status: int) -> None:
-        if self._transaction.diverted is not None:
+    async def _start(self, start: Message, message: Message) -> None:
+        """Settle the transaction, and then start the response."""
+        claim = self._transaction.claim
+        answer = None if claim is None else Answer.of(start, message, claim.keys.most)
+        try:
+            await self._settle(_status_as_sent(self._scope, start["status"]), answer)
+        except Exception as error:
+            self._withheld = error
+            raise AnswerWithheld from error
+        self._started = True
+        await self._send_on(start)
+
+    async def _settle(self, status: int, answer: Answer | None) -> None:
+        transaction = self._transaction
+        if status < HTTPStatus.BAD_REQUEST:
+            transaction.refuse_ignored_key()
+        if transaction.diverted is not None:
             raise Diverted
         if status >= HTTPStatus.BAD_REQUEST:
             # Whatever a handler of the application made of it.
-            conflict = self._transaction.conflict()
+            conflict = transaction.conflict()
             if conflict is not None and self._retry_after(conflict) is not None:
                 raise conflict
-        await self._transaction.settle(status)
+        await transaction.settle(status, answer)
 
     def _retry_after(self, failure: BaseException) -> Retry | None:
         """Return the policy by which the request may be run again after a failure."""
@@ -146,7 +170,13 @@ class Attempt:
 
     async def _answer_withheld(self, receive: Receive, failure: Exception) -> None:
         request = Request(self._scope, receive)
-        response = await instead_of(request, failure, self._transaction.statement_of)
+        transaction = self._transaction
+        response = await instead_of(
+            request,
+            failure,
+            transaction.statement_of,
+            repeatable=transaction.claim is not None,
+        )
         if response is None:
             raise failure
         await response(self._scope, receive, self._send_on)

@@ -10,7 +10,8 @@ from holdfast.errors import ConfigurationError
 from holdfast.transaction.attempt import Attempt, begin, log_repetition
 from holdfast.transaction.lane import Lanes
 from holdfast.transaction.original import Original
-from holdfast.transaction.request import SCOPE_KEY, Owner, RequestTransaction
+from holdfast.transaction.owner import Owner
+from holdfast.transaction.request import SCOPE_KEY, RequestTransaction
 from holdfast.transaction.retry import Retry
 
 __all__ = ("TransactionBoundary",)

@@ -138,6 +138,7 @@ def _before_commit(session: Session) -> None:
     guard = guard_of(session)
     # A savepoint in an aborted transaction is refused by the server itself.
     if guard is not None and guard.admit() and not session.in_nested_transaction():
+        guard.check_commit()
         verify(guard.unit)
 
 

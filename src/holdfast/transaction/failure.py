@@ -19,8 +19,10 @@ from holdfast.transaction.details import describe
 from holdfast.transaction.violation import Statement, violation_of
 
 __all__ = (
+    "OUTCOME_UNKNOWN",
     "database_error",
     "is_conflict",
+    "is_locked",
     "is_outcome_unknown",
     "problem_for",
     "undoes_transaction",
@@ -257,6 +259,11 @@ def is_outcome_unknown(error: BaseException) -> bool:
 def is_conflict(error: BaseException) -> bool:
     """Tell whether a concurrent change is to blame, so that the same request may yet succeed."""
     return problem_for(error) in _CONFLICTS
+
+
+def is_locked(error: BaseException) -> bool:
+    """Tell whether a lock was waited for in vain."""
+    return problem_for(error) is LOCKED
 
 
 def undoes_transaction(error: BaseException) -> bool:

@@ -65,8 +65,15 @@ class Guard:
             raise OutsideBoundaryError("any more: its request has ended")
         return self.progress.phase is not Phase.SERVED
 
+    def check_commit(self) -> None:
+        """Refuse a commit of the handler's own where the request must not commit."""
+        progress = self.progress
+        if progress is not None and progress.phase is Phase.OPEN and progress.check_commit:
+            progress.check_commit()
+
     def note_commit(self) -> None:
         """Note that the session's transaction has committed."""
+        self.unit.commits += 1
         self.unit.due += self.unit.hooks
         self.unit.hooks.clear()
         if self.within is not None:

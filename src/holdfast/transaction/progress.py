@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextvars import ContextVar
 from enum import Enum, auto
 from functools import partial
@@ -46,6 +46,7 @@ class Progress:
     Attributes:
         phase: How far it has come.
         statement_timeout: Seconds that one statement may run; None for no bound.
+        check_commit: Called before a handler commits by itself; raises where it must not.
         committed: Whether anything has been committed on its behalf, by whichever session.
     """
 
@@ -57,6 +58,7 @@ class Progress:
     ) -> None:
         self.phase = Phase.OPEN
         self.statement_timeout: float | None = None
+        self.check_commit: Callable[[], None] | None = None
         self.committed = False
         self._outer = outer
         self._scope = scope

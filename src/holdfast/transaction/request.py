@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
@@ -15,11 +15,13 @@ from holdfast.errors import (
     TransactionTimeoutError,
     UncommittedChangesError,
 )
-from holdfast.problems import Problem
+from holdfast.problems import Problem, ProblemResponse
 from holdfast.transaction.events import watch
 from holdfast.transaction.failure import is_conflict
 from holdfast.transaction.guard import Guard
+from holdfast.transaction.idempotency import HEADER, KEY_UNSUPPORTED
 from holdfast.transaction.left_over import check_left_over, commits, route_name
+from holdfast.transaction.owner import Owner
 from holdfast.transaction.progress import Phase, Progress, current_progress
 from holdfast.transaction.retry import SAFE_METHODS, Retry
 from holdfast.transaction.shield import finish
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from holdfast.transaction.hooks import Hook
+    from holdfast.transaction.idempotency import Answer, Claim
     from holdfast.transaction.original import Original
 
-__all__ = ("SCOPE_KEY", "Diverted", "Owner", "RequestTransaction", "request_transaction")
+__all__ = ("SCOPE_KEY", "Diverted", "RequestTransaction", "request_transaction")
 
 logger = logging.getLogger("holdfast.transaction")
+
+_KEY = HEADER.lower().encode()
 
 SCOPE_KEY = "holdfast.transactions"
 """Where a scope holds its transactions, by owner. Written by the boundary, read by sessions."""
@@ -42,26 +47,6 @@ SCOPE_KEY = "holdfast.transactions"
 
 class Diverted(Exception):  # noqa: N818 - unwinds the application; nobody handles it
     """Raised to unwind an application whose answer was decided on beside it."""
-
-
-class Owner(Protocol):
-    """Whoever attached a boundary: an extension with its databases.
-
-    Attributes:
-        commit_timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
-        statement_timeout: Seconds that one statement may run; None for no bound.
-        retry: The policy for requests with a safe method, and for those that ask for the default.
-    """
-
-    commit_timeout: float
-    statement_timeout: float | None
-    retry: Retry | None
-
-    async def prepare(self) -> None:
-        """Make ready for a request."""
-
-    def problem_for(self, error: Exception) -> Problem | None:
-        """Return the problem that an error is to a client, where it is none of the database's."""
 
 
 class RequestTransaction:
@@ -78,6 +63,8 @@ class RequestTransaction:
         timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
         retry: Whether the request may be run again, and how often.
         diverted: The answer that was decided on beside the application.
+        takes_key: Whether the request's idempotency key, if any, was looked at.
+        claim: The key that the request has claimed.
     """
 
     def __init__(
@@ -88,10 +75,13 @@ class RequestTransaction:
     ) -> None:
         self.progress = Progress(scope, owner.commit_timeout, current_progress.get())
         self.progress.statement_timeout = owner.statement_timeout
+        self.progress.check_commit = self.refuse_ignored_key
         self.original = original
         self.timeout = owner.commit_timeout
         self.retry = owner.retry if scope.get("method") in SAFE_METHODS else None
         self.diverted: Response | None = None
+        self.takes_key = False
+        self.claim: Claim | None = None
         self._scope = scope
         self._units: dict[str, tuple[SessionSource, AnyUnit]] = {}
         self._at_stake = False
@@ -110,10 +100,14 @@ class RequestTransaction:
             raise OutsideBoundaryError("any more: its request has ended")
         if handled_here:
             self.progress.handled_here()
+        return self.unit(source).session
+
+    def unit(self, source: SessionSource) -> AnyUnit:
+        """Return the request's session for a database with what is known of it."""
         key = source.bind_key or "default"
         if key not in self._units:
             self._units[key] = (source, self._open(key, source.create_session_maker()()))
-        return self._units[key][1].session
+        return self._units[key][1]
 
     def _open(self, key: str, session: AsyncSession | Session) -> AnyUnit:
         unit: AnyUnit
@@ -162,14 +156,27 @@ class RequestTransaction:
         """Whether the transaction can still be ended one way or the other."""
         return self.progress.phase is Phase.OPEN
 
-    async def settle(self, status: int) -> None:
+    def refuse_ignored_key(self) -> None:
+        """Refuse to commit for a request whose idempotency key nobody looked at.
+
+        Raises:
+            Diverted: Its client relies on what it is not given.
+        """
+        if self._units and not self.takes_key and _has_key(self._scope):
+            self.divert(ProblemResponse(KEY_UNSUPPORTED))
+
+    async def settle(self, status: int, answer: "Answer | None" = None) -> None:
         """End the transaction as the status demands, just before the response starts.
+
+        Args:
+            status: The status of the answer.
+            answer: The answer, where it can be kept under the key that was claimed.
 
         Raises:
             Exception: Flush or COMMIT failed, or changes were left uncommitted; everything that
                 could be is rolled back.
         """
-        await self._end(lambda: self._settle(status))
+        await self._end(lambda: self._settle(status, answer))
 
     async def abandon(self) -> None:
         """Roll back, whatever happens to the calling task."""
@@ -196,7 +203,7 @@ class RequestTransaction:
         self.progress.settle_here()
         await ending()
 
-    async def _settle(self, status: int) -> None:
+    async def _settle(self, status: int, answer: "Answer | None") -> None:
         committing = [unit for source, unit in self._units.values() if commits(source, status)]
         try:
             for source, unit in self._units.values():
@@ -205,6 +212,10 @@ class RequestTransaction:
             self._at_stake = bool(committing)
             for unit in committing:
                 await unit.flush()
+            if self.claim is not None:
+                await self.claim.keep(answer)
+                if self.claim.is_durable and self.claim.unit not in committing:
+                    committing.append(self.claim.unit)
             await self._commit(committing)
             self._at_stake = False
         except BaseException:
@@ -264,6 +275,10 @@ class RequestTransaction:
                 await unit.close()
             except Exception:
                 logger.warning("Closing a session failed", exc_info=True)
+
+
+def _has_key(scope: MutableMapping[str, Any]) -> bool:
+    return any(name == _KEY for name, _ in scope.get("headers", ()))
 
 
 def request_transaction(scope: MutableMapping[str, Any], owner: object) -> RequestTransaction:

@@ -80,6 +80,7 @@ class Unit(ABC, Generic[SessionT]):
         hooks: What is to run once the transaction under way has committed.
         hooks_before: How many of them there were when a savepoint began.
         due: What is to run, because its transaction has committed.
+        commits: How many transactions have committed.
     """
 
     def __init__(self, key: str, session: SessionT, sync_session: Session) -> None:
@@ -99,6 +100,7 @@ class Unit(ABC, Generic[SessionT]):
         self.hooks: list[Hook] = []
         self.hooks_before: WeakKeyDictionary[SessionTransaction, int] = WeakKeyDictionary()
         self.due: list[Hook] = []
+        self.commits = 0
 
     @abstractmethod
     async def run(self, call: Callable[[Session], T]) -> T:

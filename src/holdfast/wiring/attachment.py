@@ -1,7 +1,7 @@
 """Attaching databases to an application: boundary, lifespan, and what can go wrong there."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -59,8 +59,11 @@ class Attachment:
         self._app: Starlette | None = None
         self._started = False
         self._starting = asyncio.Lock()
+        self._checks: list[Callable[[], Awaitable[None]]] = []
         self.commit_timeout = commit_timeout
-        self.statement_timeout = checked_seconds("statement_timeout", statement_timeout)
+        self.statement_timeout = statement_timeout
+        if statement_timeout is not None:
+            checked_seconds("statement_timeout", statement_timeout)
         self.retry = retry
         checked_seconds("commit_timeout", commit_timeout)
         if pool_timeout < 0:
@@ -192,6 +195,8 @@ class Attachment:
         async with self._starting:
             if not self._started:
                 await self.on_startup()
+                for check in self._checks:
+                    await check()
                 self._started = True
 
 

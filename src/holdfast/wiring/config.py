@@ -33,6 +33,7 @@ __all__ = (
     "OnUncommitted",
     "SQLAlchemyAsyncConfig",
     "SQLAlchemySyncConfig",
+    "metadata_of",
 )
 
 CommitMode = Literal["manual", "autocommit", "autocommit_include_redirect"]
@@ -125,7 +126,7 @@ class SQLAlchemyAsyncConfig(_AsyncConfig):
 
     async def _create_all(self) -> None:
         async with self.get_engine().begin() as connection:
-            await connection.run_sync(create_missing_tables, _metadata_of(self))
+            await connection.run_sync(create_missing_tables, metadata_of(self))
 
     async def on_startup(self) -> None:
         """Create the tables, where the configuration asks for it."""
@@ -232,7 +233,7 @@ class SQLAlchemySyncConfig(_SyncConfig):
 
     def _create_all(self) -> None:
         with self.get_engine().begin() as connection:
-            create_missing_tables(connection, _metadata_of(self))
+            create_missing_tables(connection, metadata_of(self))
 
     async def on_startup(self) -> None:
         """Create the tables, where the configuration asks for it."""
@@ -282,7 +283,8 @@ def _decide_listeners(config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig) -> N
         info.setdefault("enable_file_object_listener", True)
 
 
-def _metadata_of(config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig) -> MetaData:
+def metadata_of(config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig) -> MetaData:
+    """Return the tables of a database: the configuration's own, or those of its bind key."""
     if config.metadata is not None:
         return config.metadata
     return metadata_registry.get(None if config.bind_key == "default" else config.bind_key)

@@ -1,7 +1,6 @@
 """The extension: what an application asks for sessions, services, filters and engines."""
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Hashable
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar, cast
 
 from advanced_alchemy.filters import FilterTypes
@@ -11,18 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
-from holdfast.errors import ConfigurationError
-from holdfast.transaction.block import SessionBlock, TransactionBlock
+from holdfast.transaction.idempotency import KeyTable, key_table
 from holdfast.transaction.retry import Retry
-from holdfast.wiring.attachment import Attachment
-from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
+from holdfast.wiring.config import metadata_of
+from holdfast.wiring.databases import Databases
 from holdfast.wiring.filters import (
     DEPENDENCY_DEFAULTS,
     DependencyDefaults,
     FilterConfig,
     provide_filters,
 )
-from holdfast.wiring.route_options import options_provider
+from holdfast.wiring.idempotency import IdempotencyKeys, Principal
+from holdfast.wiring.route_options import checked_seconds, options_provider
 from holdfast.wiring.services import ServiceProvider, ServiceT, service_provider
 from holdfast.wiring.sessions import AnyConfig, engine_provider, session_of, session_provider
 
@@ -33,7 +32,7 @@ T = TypeVar("T")
 Provides = Callable[..., Coroutine[Any, Any, T]]
 
 
-class AdvancedAlchemy(Attachment):
+class AdvancedAlchemy(Databases):
     """Joins SQLAlchemy databases to a FastAPI or Starlette application.
 
     Takes the place of Advanced Alchemy's class of the same name. Every success that leaves the
@@ -52,73 +51,6 @@ class AdvancedAlchemy(Attachment):
     Raises:
         ConfigurationError: The configuration cannot work.
     """
-
-    def get_config(self, key: str | None = None) -> AnyConfig:
-        """Return a database's configuration.
-
-        Args:
-            key: Its bind key. Without one, the only database, or the one named ``default``.
-
-        Raises:
-            ConfigurationError: There is no such database.
-        """
-        if key in {None, "default"} and len(self._config) == 1:
-            return self._config[0]
-        config = self._mapped_configs.get(key or "default")
-        if config is None:
-            known = ", ".join(map(repr, self._mapped_configs))
-            raise ConfigurationError(
-                f"There is no database with the bind key {key or 'default'!r}. "
-                f"Ask for one of {known}, or add a config with that bind key."
-            )
-        return config
-
-    def get_async_config(self, key: str | None = None) -> SQLAlchemyAsyncConfig:
-        """Return an async database's configuration; see ``get_config``."""
-        config = self.get_config(key)
-        if not isinstance(config, SQLAlchemyAsyncConfig):
-            raise ConfigurationError(
-                f"Bind {config.bind_key!r} is sync. Use the sync methods, or an async config."
-            )
-        return config
-
-    def get_sync_config(self, key: str | None = None) -> SQLAlchemySyncConfig:
-        """Return a sync database's configuration; see ``get_config``."""
-        config = self.get_config(key)
-        if not isinstance(config, SQLAlchemySyncConfig):
-            raise ConfigurationError(
-                f"Bind {config.bind_key!r} is async. Use the async methods, or a sync config."
-            )
-        return config
-
-    def session(self, key: str | None = None) -> SessionBlock:
-        """Open a session outside requests: ``async with`` or ``with``, as the driver is.
-
-        It is closed at the end of the block, and what was not committed is undone.
-        """
-        return SessionBlock(self.get_config(key), self.commit_timeout, self.statement_timeout)
-
-    def transaction(self, key: str | None = None) -> TransactionBlock:
-        """Open a transaction outside requests: ``async with`` or ``with``, as the driver is.
-
-        It commits at the end of the block, and raises when it cannot. A block inside another is a
-        savepoint.
-        """
-        return TransactionBlock(self.get_config(key), self.commit_timeout, self.statement_timeout)
-
-    @asynccontextmanager
-    async def with_async_session(
-        self, key: str | None = None
-    ) -> AsyncGenerator[AsyncSession, None]:
-        """Open an async session outside requests; upstream's name of ``session``."""
-        async with SessionBlock(self.get_async_config(key), self.commit_timeout) as session:
-            yield session
-
-    @contextmanager
-    def with_sync_session(self, key: str | None = None) -> Generator[Session, None, None]:
-        """Open a sync session outside requests; upstream's name of ``session``."""
-        with SessionBlock(self.get_sync_config(key), self.commit_timeout) as session:
-            yield session
 
     def get_session(
         self, request: HTTPConnection, key: str | None = None
@@ -250,6 +182,56 @@ class AdvancedAlchemy(Attachment):
         return self._once(
             ("options", policy, commit_timeout, statement_timeout),
             lambda: options_provider(self, policy, commit_timeout, statement_timeout),
+        )
+
+    def idempotency(  # noqa: PLR0913 - one keyword for each thing that can be set
+        self,
+        *,
+        principal: Principal,
+        key: str | None = None,
+        required: bool = False,
+        lifetime: float = 86_400.0,
+        wait: float = 2.0,
+        max_answer: int = 262_144,
+    ) -> Provides[None]:
+        """Return the dependency that makes a route or a router honour ``Idempotency-Key``.
+
+            @app.post("/orders", dependencies=[Depends(alchemy.idempotency(principal=user_id))])
+
+        The key, a fingerprint of the request and the answer are stored in the transaction of the
+        write, in the table ``holdfast_idempotency``.
+
+        Args:
+            principal: The dependency that gives the id of the caller, whose keys are his own; or
+                ``PUBLIC`` where callers are not told apart.
+            key: Bind key of the database that is written to.
+            required: Whether a request without a key is refused.
+            lifetime: Seconds after which a key is free again.
+            wait: Seconds to wait for a request under way with the same key.
+            max_answer: Bytes of an answer's body that are kept.
+
+        Raises:
+            ConfigurationError: The database is of a kind that is not supported, or a value does
+                not fit.
+        """
+        config = self.get_config(key)
+        table = key_table(metadata_of(config))
+        keys = KeyTable(
+            table,
+            checked_seconds("lifetime", lifetime),
+            checked_seconds("wait", wait),
+            max_answer,
+        )
+
+        def make() -> IdempotencyKeys:
+            made = IdempotencyKeys(self, config, keys)
+            self._checks.append(made.check)
+            return made
+
+        stored = self._once(("idempotency", config.bind_key, lifetime, wait, max_answer), make)
+        return self._once(
+            ("key", config.bind_key, lifetime, wait, max_answer, principal, required),
+            lambda: stored.dependency(principal, required=required),
         )
 
     def get_engine(self, key: str | None = None) -> AsyncEngine | Engine:

@@ -29,9 +29,14 @@ _DESCRIPTIONS = {
 Amendment = Callable[[dict[str, Any], FastAPI], None]
 
 
-def mark(dependency: Any) -> None:
-    """Mark a dependency as one of Holdfast's, so that routes that use it are known."""
-    setattr(dependency, MARK, True)
+def mark(dependency: Any, *statuses: HTTPStatus) -> None:
+    """Mark a dependency as one of Holdfast's, so that routes that use it are known.
+
+    Args:
+        dependency: The dependency.
+        *statuses: What its routes may answer with beside what all of Holdfast's may.
+    """
+    setattr(dependency, MARK, statuses)
 
 
 def amend_document(app: FastAPI, amendment: Amendment) -> None:
@@ -59,9 +64,11 @@ def amend_document(app: FastAPI, amendment: Amendment) -> None:
 def declare_problems(document: dict[str, Any], app: FastAPI) -> None:
     """Declare the problems of every route that uses a session, a service or filters."""
     for operation, method, context in operations(document, app):
-        if uses_holdfast(context.dependant):
-            statuses = _READ if method in _SAFE_METHODS else _WRITE
-            declare(document, operation, statuses)
+        marks = list(marks_of(context.dependant))
+        if marks:
+            own = [status for statuses in marks for status in statuses]
+            common = _READ if method in _SAFE_METHODS else _WRITE
+            declare(document, operation, tuple(dict.fromkeys((*own, *common))))
 
 
 def declare(
@@ -102,6 +109,10 @@ def routes_of(app: FastAPI) -> Iterator[Any]:
         yield from (route for route in app.routes if isinstance(route, Route))
 
 
-def uses_holdfast(dependant: Dependant) -> bool:
-    """Tell whether a dependency of Holdfast is among a route's, at any depth."""
-    return getattr(dependant.call, MARK, False) or any(map(uses_holdfast, dependant.dependencies))
+def marks_of(dependant: Dependant) -> Iterator[tuple[HTTPStatus, ...]]:
+    """Return the marks of the dependencies of Holdfast among a route's, at any depth."""
+    statuses = getattr(dependant.call, MARK, None)
+    if statuses is not None:
+        yield statuses
+    for dependency in dependant.dependencies:
+        yield from marks_of(dependency)

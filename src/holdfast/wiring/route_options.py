@@ -30,7 +30,8 @@ def options_provider(
         ("commit_timeout", commit_timeout),
         ("statement_timeout", statement_timeout),
     ):
-        checked_seconds(name, value)
+        if value is not None:
+            checked_seconds(name, value)
 
     async def provide_options(connection: HTTPConnection) -> None:
         transaction = request_transaction(connection.scope, owner)
@@ -44,12 +45,12 @@ def options_provider(
     return provide_options
 
 
-def checked_seconds(name: str, value: float | None) -> float | None:
-    """Return a number of seconds that leaves time, or None.
+def checked_seconds(name: str, value: float) -> float:
+    """Return a number of seconds that leaves time.
 
     Raises:
         ConfigurationError: It leaves none.
     """
-    if value is not None and not value > 0:
+    if not value > 0:
         raise ConfigurationError(f"{name}={value!r} leaves no time. Write seconds above 0.")
     return value
