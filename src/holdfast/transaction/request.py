@@ -15,7 +15,7 @@ from holdfast.errors import (
     TransactionTimeoutError,
     UncommittedChangesError,
 )
-from holdfast.problems import Problem, ProblemResponse
+from holdfast.problems import ProblemResponse
 from holdfast.transaction.events import watch
 from holdfast.transaction.failure import is_conflict
 from holdfast.transaction.guard import Guard
@@ -23,7 +23,7 @@ from holdfast.transaction.idempotency import HEADER, KEY_UNSUPPORTED
 from holdfast.transaction.left_over import check_left_over, commits, route_name
 from holdfast.transaction.owner import Owner
 from holdfast.transaction.progress import Phase, Progress, current_progress
-from holdfast.transaction.retry import SAFE_METHODS, Retry
+from holdfast.transaction.retry import SAFE_METHODS
 from holdfast.transaction.shield import finish
 from holdfast.transaction.unit import AnyUnit, AsyncUnit, SessionSource, SyncUnit
 from holdfast.transaction.violation import Statement
