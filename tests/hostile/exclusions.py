@@ -65,8 +65,8 @@ EXCLUSIONS = (
     Exclusion(
         LISTS,
         "negative_data_rejection",
-        r"parameters? `.*in query\n.*\(was (null|array), became object\)",
-        "The parameter was made an object, and an object without members sends nothing: what "
-        "arrived is a request without that parameter, which is valid.",
+        r"parameter `timezoneIn` in query - violates `anyOf`",
+        "A value that is no list is sent as a list of one is, and an object without members as no "
+        "value at all: what arrived is valid.",
     ),
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from advanced_alchemy.base import metadata_registry
 from fastapi import FastAPI
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -86,9 +87,14 @@ class Rig:
 def opened(store: Store, **options: Any) -> Generator[Rig]:
     """Give a rig on an emptied store, and watch its COMMITs."""
     store.empty()
-    rig = Rig(store, **options)
-    with _watched_commits(store.sync_engine.dialect, rig.happened):
-        yield rig
+    # Where a configuration names tables, Advanced Alchemy makes them those of its bind key.
+    tables = metadata_registry.get(None)
+    try:
+        rig = Rig(store, **options)
+        with _watched_commits(store.sync_engine.dialect, rig.happened):
+            yield rig
+    finally:
+        metadata_registry.set(None, tables)
     assert store.checked_out == 0
 
 

@@ -63,10 +63,13 @@ def unreachable(database: Database) -> str:
 @asynccontextmanager
 async def unreachable_rig(database: Database) -> AsyncGenerator[Rig]:
     database.query("CREATE TABLE item (id int, name text, parent_id int)")
+    others = set(threading.enumerate())
     with opened(made(database, unreachable(database))) as rig:
         yield rig
     # The thread of a connection that aiosqlite could not open ends by itself, on this loop.
-    await until(lambda: not any("_connection_" in one.name for one in threading.enumerate()))
+    await until(
+        lambda: not any("_connection_" in one.name for one in set(threading.enumerate()) - others)
+    )
 
 
 @asynccontextmanager

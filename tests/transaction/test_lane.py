@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
+from holdfast import Retry
 from holdfast.transaction.lane import Lanes
 from tests.transaction.rig import Rig, on_session, opened
 from tests.transaction.store import Item, Store
@@ -33,7 +34,10 @@ async def count_up(rig: Rig, increments: int) -> Counter[int]:
         counter = session.scalars(select(Item).where(Item.name == "counter")).one()
         counter.parent_id = (counter.parent_id or 0) + 1
 
-    @rig.app.post("/count", dependencies=[Depends(rig.alchemy.options(retry=True))])
+    # With time enough even where the machine has other things to do.
+    patient = Depends(rig.alchemy.options(retry=Retry(attempts=200, deadline=20)))
+
+    @rig.app.post("/count", dependencies=[patient])
     async def count(session: Annotated[Any, Depends(rig.alchemy.provide_session())]) -> None:
         await on_session(session, add_one)
 

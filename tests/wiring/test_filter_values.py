@@ -18,7 +18,7 @@ HINTS = (str, int, float, Decimal, UserId, Annotated[int, "documented"], int | s
 def read(hint: Any, *values: object) -> list[Any] | None:
     """Read the values of a parameter, or None where it refuses them."""
     try:
-        found: list[Any] = TypeAdapter(several(list, hint, 3)).validate_python(list(values))
+        found: list[Any] = TypeAdapter(several(hint, 3)).validate_python(list(values))
     except ValidationError:
         return None
     return found

@@ -110,7 +110,8 @@ def test_openapi_types() -> None:
     schemas = {name: parameter["schema"] for name, parameter in parameters.items()}
 
     def value(name: str) -> dict[str, Any]:
-        items: dict[str, Any] = schemas[name].get("items", schemas[name])
+        schema: dict[str, Any] = schemas[name].get("anyOf", [schemas[name]])[0]
+        items: dict[str, Any] = schema.get("items", schema)
         return {key: items[key] for key in items if key not in ("title", "default", "description")}
 
     assert {name: value(name) for name in schemas} == {
@@ -327,7 +328,7 @@ def test_limits_of_the_defaults() -> None:
 
         parameters = app.openapi()["paths"]["/items"]["get"]["parameters"]
         ids, number, size, text = (parameter["schema"] for parameter in parameters[:4])
-        return [size["maximum"], number["maximum"], ids["maxItems"], text["maxLength"]]
+        return [size["maximum"], number["maximum"], ids["anyOf"][0]["maxItems"], text["maxLength"]]
 
     config: FilterConfig = {"id_filter": int, "pagination_type": "limit_offset", "search": "name"}
     assert limits(config) == [30, 61, 3, 4]

@@ -205,10 +205,6 @@ class AsyncUnit(Unit[AsyncSession]):
 
     @override
     async def close(self) -> None:
-        if not self.sync_session.in_transaction():
-            # Nothing is sent, so no greenlet is needed.
-            self.sync_session.close()
-            return
         if self.errors:
             # See `SyncUnit.close_here`.
             await self.session.rollback()

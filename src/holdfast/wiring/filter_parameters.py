@@ -50,7 +50,7 @@ def _parameter(name: str, hint: Any, default: object, query: Any) -> Parameter:
 
 
 def _ids(config: FilterConfig, limits: Limits, key: str, aliases: Mapping[str, str]) -> FilterPart:
-    hint = several(list, config.get("id_filter"), limits.values)
+    hint = several(config.get("id_filter"), limits.values)
     field = config.get("id_field", "id")
     filter_type = _collection_type(config.get("id_filter"), leave_out=False)
 
@@ -176,13 +176,13 @@ def _membership(
     kind, verb = ("not_in", "Leave out") if leave_out else ("in", "Keep only")
     filter_type = _collection_type(field.type_hint, leave_out=leave_out)
 
-    def make(values: set[Any] | None) -> FilterTypes | None:
-        return filter_type(field_name=field.name, values=values) if values else None
+    def make(values: list[Any] | None) -> FilterTypes | None:
+        return filter_type(field_name=field.name, values=set(values)) if values else None
 
     query = Query(
         alias=aliases[f"{field.name}_{kind}"], description=f"{verb} these values of {field.name}."
     )
-    hint = several(set, field.type_hint, limits.values)
+    hint = several(field.type_hint, limits.values)
     return FilterPart((_parameter(f"{field.name}_{kind}_filter", hint, None, query),), make)
 
 
@@ -218,7 +218,7 @@ def _choices(field: FieldNameType, limits: Limits, aliases: Mapping[str, str]) -
     query = Query(
         alias=aliases[field.name], description=f"Keep only what has one of these in {field.name}."
     )
-    hint = several(list, field.type_hint, limits.values)
+    hint = several(field.type_hint, limits.values)
     return FilterPart((_parameter(f"{field.name}_choices_filter", hint, None, query),), make)
 
 
