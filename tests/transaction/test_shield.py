@@ -288,6 +288,54 @@ async def test_finish_gives_up_at_the_deadline() -> None:
     await asyncio.wait_for(unwound.wait(), 1)
 
 
+async def test_finish_cuts_what_no_cancellation_reaches() -> None:
+    """Past the deadline, and not before, it is told to; the operation may then end by itself."""
+    released = asyncio.Event()
+    cuts: list[bool] = []
+
+    def cut() -> bool:
+        cuts.append(True)
+        released.set()
+        return True
+
+    async def operation() -> int:
+        await released.wait()
+        return 7
+
+    assert await finish(asyncio.sleep(0.02, 5), 1, cut) == 5
+    assert cuts == []
+    assert await finish(operation(), 0.02, cut) == 7
+    assert cuts == [True]
+
+
+async def test_finish_goes_on_though_the_cut_did_not_help() -> None:
+    """An operation that still waits afterwards is cancelled, and the caller learns of the time."""
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(finish(asyncio.sleep(5), 0.02, lambda: True), 1)
+
+
+async def test_what_was_given_up_is_cancelled_until_it_ends() -> None:
+    """An operation that answers a cancellation by waiting for something else gets another."""
+    cancellations: list[bool] = []
+    ended = asyncio.Event()
+
+    async def stubborn() -> None:
+        try:
+            for _ in range(2):
+                try:
+                    await asyncio.sleep(5)
+                except asyncio.CancelledError:
+                    cancellations.append(True)
+            await asyncio.sleep(5)
+        finally:
+            ended.set()
+
+    with pytest.raises(TimeoutError):
+        await finish(stubborn(), 0.02)
+    await asyncio.wait_for(ended.wait(), 2)
+    assert len(cancellations) == 2
+
+
 async def test_a_deadline_that_comes_with_a_cancellation_is_a_cancellation() -> None:
     """A caller that was cancelled meanwhile learns that, not the timeout."""
     task = asyncio.create_task(finish(asyncio.sleep(5), 0.05))

@@ -15,8 +15,9 @@ from holdfast.errors import CommitOutcomeUnknownError, ConfigurationError, Trans
 from holdfast.transaction.events import watch
 from holdfast.transaction.guard import Guard
 from holdfast.transaction.hooks import run_hooks, run_sync_hooks
+from holdfast.transaction.outcome import raise_commit_error
 from holdfast.transaction.shield import finish
-from holdfast.transaction.unit import AsyncUnit, SessionSource, SyncUnit, raise_commit_error
+from holdfast.transaction.unit import AsyncUnit, SessionSource, SyncUnit
 
 __all__ = ("SessionBlock", "TransactionBlock")
 

@@ -11,9 +11,9 @@ from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 from holdfast.transaction.connecting import GUARD_KEY as _GUARD
 from holdfast.transaction.guard import Guard
 from holdfast.transaction.liveness import is_lost
+from holdfast.transaction.outcome import verify
 from holdfast.transaction.statement_timeout import begin_limit, limit_statement
 from holdfast.transaction.statements import MYSQL, commits, writes
-from holdfast.transaction.unit import verify
 from holdfast.transaction.violation import statement_of
 
 __all__ = ("guard_of", "watch")
@@ -62,7 +62,7 @@ def _after_begin(session: Session, transaction: SessionTransaction, connection: 
     if guard is None or transaction.nested:
         return
     guard.check_connection()
-    guard.unit.connections.append(connection)
+    guard.unit.begun(connection)
     _guards[connection] = guard
     seconds = guard.statement_timeout
     if seconds is not None:

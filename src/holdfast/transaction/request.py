@@ -187,9 +187,7 @@ class RequestTransaction:
             self.progress.reached(Phase.SERVED)
             return
         try:
-            await finish(self._run(ending), self.timeout)
-            for _, unit in self._units.values():
-                unit.given_up = unit.unflushed()
+            await finish(self._run(ending), self.timeout, self._cut)
         except TimeoutError as error:
             if any(unit.committing for _, unit in self._units.values()):
                 raise CommitOutcomeUnknownError from error
@@ -197,6 +195,8 @@ class RequestTransaction:
                 raise TransactionTimeoutError(self.timeout) from error
             logger.warning("ROLLBACK did not end in time; the connection is discarded")
         finally:
+            for _, unit in self._units.values():
+                unit.given_up = unit.unflushed()
             self.progress.reached(Phase.SERVED)
 
     async def _run(self, ending: Callable[[], Awaitable[None]]) -> None:
@@ -260,7 +260,7 @@ class RequestTransaction:
         self.progress.reached(Phase.ENDED)
         if any(unit.sync_session.in_transaction() for _, unit in self._units.values()):
             try:
-                await finish(self._close(), self.timeout)
+                await finish(self._close(), self.timeout, self._cut)
             except TimeoutError:
                 logger.warning("Closing sessions did not end in time; connections are discarded")
         else:
@@ -268,6 +268,9 @@ class RequestTransaction:
             await self._close()
         if late:
             raise ResponseStartedError("the objects that were added, changed or deleted since")
+
+    def _cut(self) -> bool:
+        return sum(unit.cut() for _, unit in self._units.values()) > 0
 
     async def _close(self) -> None:
         for _, unit in self._units.values():

@@ -18,7 +18,15 @@ _limiter: RunVar[CapacityLimiter] = RunVar("holdfast_threads")
 _abandoned: set[asyncio.Task[Any]] = set()
 
 
-async def finish(operation: Coroutine[Any, Any, T], seconds: float) -> T:
+# What an operation gets to unwind after its connections were cut, and a driver to obey.
+_UNWINDING = 0.25
+
+
+async def finish(
+    operation: Coroutine[Any, Any, T],
+    seconds: float,
+    cut: Callable[[], bool] = bool,
+) -> T:
     """Run an operation to its end, even if the calling task is cancelled meanwhile.
 
     Neither form of cancellation may cut a COMMIT in half: a task of its own keeps out a native
@@ -27,8 +35,10 @@ async def finish(operation: Coroutine[Any, Any, T], seconds: float) -> T:
 
     Args:
         operation: What to finish.
-        seconds: How long to wait for it. Past that it is cancelled and left to unwind by itself,
-            because a driver may take long to give up on a silent server.
+        seconds: How long to wait for it. Past that it is cancelled, as often as it takes, and left
+            to unwind by itself.
+        cut: Ends, past the deadline, what the operation waits for where no cancellation can, and
+            tells whether it did: then the operation may yet end by itself.
 
     Returns:
         What the operation returns.
@@ -37,16 +47,10 @@ async def finish(operation: Coroutine[Any, Any, T], seconds: float) -> T:
         TimeoutError: The deadline passed.
         asyncio.CancelledError: The caller was cancelled meanwhile.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    task = loop.create_task(operation)
-    cancelled: asyncio.CancelledError | None = None
-    with anyio.CancelScope(shield=True):
-        while not task.done() and loop.time() < deadline:
-            try:
-                await _done_or_late(task, deadline)
-            except asyncio.CancelledError as error:
-                cancelled = error
+    task = asyncio.get_running_loop().create_task(operation)
+    cancelled = await _outwait(task, seconds)
+    if not task.done() and cut():
+        cancelled = await _outwait(task, _UNWINDING) or cancelled
     if not task.done():
         _abandon(task)
         raise cancelled or TimeoutError
@@ -54,6 +58,20 @@ async def finish(operation: Coroutine[Any, Any, T], seconds: float) -> T:
         _retrieve(task)
         raise cancelled
     return task.result()
+
+
+async def _outwait(task: asyncio.Task[Any], seconds: float) -> asyncio.CancelledError | None:
+    """Wait for a task, and return the cancellation that came meanwhile."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):
+        while not task.done() and loop.time() < deadline:
+            try:
+                await _done_or_late(task, deadline)
+            except asyncio.CancelledError as error:
+                cancelled = error
+    return cancelled
 
 
 async def _done_or_late(task: asyncio.Task[Any], deadline: float) -> None:
@@ -92,7 +110,17 @@ def _abandon(task: asyncio.Task[Any]) -> None:
     _abandoned.add(task)
     task.add_done_callback(_abandoned.discard)
     task.add_done_callback(_retrieve)
-    task.cancel()
+    _insist(task)
+
+
+def _insist(task: asyncio.Task[Any]) -> None:
+    """Cancel a task until it has ended.
+
+    The first time a driver may only ask the server to stop, and wait for a silent one for seconds.
+    """
+    if not task.done():
+        task.cancel()
+        asyncio.get_running_loop().call_later(_UNWINDING, _insist, task)
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

@@ -5,28 +5,27 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
+from sqlalchemy import Connection
+from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 from typing_extensions import override
 
-from holdfast.errors import CommitOutcomeUnknownError, TransactionAbortedError
-from holdfast.transaction.failure import database_error, is_outcome_unknown, undoes_transaction
-from holdfast.transaction.liveness import in_transaction
+from holdfast.transaction.outcome import raise_aborted, raise_commit_error, verify
+from holdfast.transaction.overdue import Watch, shut_down, watch_of_loop
 from holdfast.transaction.shield import in_thread
 from holdfast.transaction.statement_timeout import lift
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
     from sqlalchemy.engine import ExecutionContext
 
     from holdfast.transaction.hooks import Hook
     from holdfast.transaction.violation import Statement
 
-__all__ = ("AnyUnit", "AsyncUnit", "SessionSource", "SyncUnit", "Unit", "raise_commit_error")
+__all__ = ("AnyUnit", "AsyncUnit", "SessionSource", "SyncUnit", "Unit")
 
 logger = logging.getLogger("holdfast.transaction")
 
@@ -118,6 +117,14 @@ class Unit(ABC, Generic[SessionT]):
     async def close(self) -> None:
         """Close the session; its connection, if any, goes back to the pool."""
 
+    def begun(self, connection: Connection) -> None:
+        """Note a connection of the transaction under way."""
+        self.connections.append(connection)
+
+    def cut(self) -> bool:
+        """End what waits for the server where no cancellation can, and tell whether it did."""
+        return False
+
     def forget_transaction(self) -> None:
         """Start afresh: the transaction has ended, one way or the other."""
         self.errors.clear()
@@ -190,6 +197,19 @@ class AsyncUnit(Unit[AsyncSession]):
 
     def __init__(self, key: str, session: AsyncSession) -> None:
         super().__init__(key, session, session.sync_session)
+        self._watch: Watch | None = None
+
+    @override
+    def begun(self, connection: Connection) -> None:
+        super().begun(connection)
+        self._watch = watch_of_loop()
+        self._watch.begin(self)
+
+    @override
+    def forget_transaction(self) -> None:
+        super().forget_transaction()
+        if self._watch is not None:
+            self._watch.end(self)
 
     @override
     async def run(self, call: Callable[[Session], T]) -> T:
@@ -207,7 +227,7 @@ class AsyncUnit(Unit[AsyncSession]):
     async def close(self) -> None:
         if self.errors:
             # See `SyncUnit.close_here`.
-            await self.session.rollback()
+            await self.rollback()
         await self.session.close()
 
 
@@ -216,6 +236,11 @@ class SyncUnit(Unit[Session]):
 
     def __init__(self, key: str, session: Session) -> None:
         super().__init__(key, session, session)
+
+    @override
+    def cut(self) -> bool:
+        alive = [one for one in self.connections if not (one.closed or one.invalidated)]
+        return sum(shut_down(one.connection.driver_connection) for one in alive) > 0
 
     @override
     async def run(self, call: Callable[[Session], T]) -> T:
@@ -246,43 +271,3 @@ class SyncUnit(Unit[Session]):
 
 
 AnyUnit = AsyncUnit | SyncUnit
-
-
-def verify(unit: Unit[Any]) -> None:
-    """Make sure that errors on the unit left a transaction that can commit.
-
-    PostgreSQL answers COMMIT in an aborted transaction with ROLLBACK, and no driver reports it.
-
-    Raises:
-        TransactionAbortedError: The transaction is gone; its cause is the error that undid it.
-    """
-    if not unit.errors:
-        return
-    undoing = next(filter(undoes_transaction, unit.errors), None)
-    if undoing is not None:
-        raise TransactionAbortedError from undoing
-    first = unit.errors[0]
-    for connection in unit.connections:
-        try:
-            kept = in_transaction(connection) or not unit.writes
-        except SQLAlchemyError:
-            kept = False
-        if not kept:
-            raise TransactionAbortedError from first
-
-
-def raise_aborted(unit: Unit[Any], error: Exception) -> NoReturn:
-    """Name the error that undid the transaction, where one was recorded."""
-    raise TransactionAbortedError from (unit.errors[0] if unit.errors else error)
-
-
-def raise_commit_error(unit: Unit[Any], error: Exception) -> NoReturn:
-    """Raise what a failed COMMIT means."""
-    if isinstance(error, PendingRollbackError):
-        raise_aborted(unit, error)
-    found = database_error(error)
-    # Drivers let their own time limits and lost sockets through unwrapped.
-    lost = isinstance(error, OSError) and unit.commit_refused
-    if lost or (found is not None and is_outcome_unknown(found)):
-        raise CommitOutcomeUnknownError from error
-    raise error
