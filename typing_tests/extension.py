@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any, assert_type
 
-from fastapi import Depends, FastAPI, Request, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, Request, WebSocket
 from sqlalchemy import Engine, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Mapped, Session
@@ -63,6 +63,7 @@ assert_type(alchemy.get_engine(), AsyncEngine | Engine)
 assert_type(alchemy.get_async_engine(), AsyncEngine)
 assert_type(alchemy.get_sync_engine("sync"), Engine)
 assert_type(alchemy.provide_engine(), Callable[..., Coroutine[Any, Any, AsyncEngine | Engine]])
+assert_type(alchemy.health_router("/-", timeout=0.5), APIRouter)
 assert_type(alchemy.provide_async_engine(), Callable[..., Coroutine[Any, Any, AsyncEngine]])
 assert_type(alchemy.provide_sync_engine(), Callable[..., Coroutine[Any, Any, Engine]])
 

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 from anyio.to_thread import run_sync
 
-__all__ = ("finish", "in_thread")
+__all__ = ("abandon", "finish", "in_thread")
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ async def finish(
     if not task.done() and cut():
         cancelled = await _outwait(task, _UNWINDING) or cancelled
     if not task.done():
-        _abandon(task)
+        abandon(task)
         raise cancelled or TimeoutError
     if cancelled is not None:
         _retrieve(task)
@@ -106,7 +106,8 @@ async def in_thread(call: Callable[[], T]) -> T:
     return await run_sync(call, limiter=limiter)
 
 
-def _abandon(task: asyncio.Task[Any]) -> None:
+def abandon(task: asyncio.Task[Any]) -> None:
+    """Let go of a task: it is cancelled, as often as it takes, and nobody waits for it."""
     _abandoned.add(task)
     task.add_done_callback(_abandoned.discard)
     task.add_done_callback(_retrieve)

@@ -5,6 +5,7 @@ from typing import Any, TypeVar, cast
 
 from advanced_alchemy.filters import FilterTypes
 from advanced_alchemy.service import Empty, EmptyType, ErrorMessages, LoadSpec
+from fastapi import APIRouter
 from sqlalchemy import Engine, Select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from holdfast.wiring.filters import (
     FilterConfig,
     provide_filters,
 )
+from holdfast.wiring.health import health_router
 from holdfast.wiring.idempotency import IdempotencyKeys, Principal
 from holdfast.wiring.route_options import checked_seconds, options_provider
 from holdfast.wiring.services import ServiceProvider, ServiceT, service_provider
@@ -257,6 +259,18 @@ class AdvancedAlchemy(Databases):
     def provide_sync_engine(self, key: str | None = None) -> Provides[Engine]:
         """Return the dependency that gives a sync database's engine."""
         return self._engine_provider(self.get_sync_config(key))
+
+    def health_router(self, prefix: str = "/health", *, timeout: float = 0.8) -> APIRouter:
+        """Return a router with ``/live`` and ``/ready``, for whoever starts and stops instances.
+
+        The first needs no database. The second asks each of them over a connection of its own, and
+        is a 503 that names those that do not answer.
+
+        Args:
+            prefix: What the paths begin with.
+            timeout: Seconds in which the databases have to answer.
+        """
+        return health_router(self._mapped_configs, prefix, timeout)
 
     def _session_provider(self, config: AnyConfig) -> Provides[Any]:
         return self._once(("session", config.bind_key), lambda: session_provider(self, config))
