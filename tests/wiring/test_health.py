@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
-from tests.engines.processes import free_port
+from tests.engines.process import free_port
 
 from holdfast import AdvancedAlchemy, EngineConfig, SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
 from holdfast.wiring.sessions import AnyConfig
