@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
-from tests.engines.process import free_port
 
 from holdfast import AdvancedAlchemy, EngineConfig, SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
 from holdfast.wiring.sessions import AnyConfig
 from tests import asgi
 from tests.engines.database import Database
+from tests.engines.process import free_port
 from tests.engines.proxy import Proxy
 from tests.recording import Recording
 from tests.transaction.rig import until
