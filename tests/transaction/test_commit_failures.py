@@ -84,6 +84,7 @@ async def behind_proxy(store: Store, **options: Any) -> AsyncGenerator[tuple[Pro
         ("40001", 503, "serialization-failure"),
         ("40P01", 503, "serialization-failure"),
         ("55P03", 503, "lock-timeout"),
+        ("53100", 503, "database-unavailable"),
         ("P0001", 500, "commit-failed"),
     ],
 )

@@ -88,6 +88,8 @@ async def answer(rig: Rig, *statements: str, **values: Any) -> Recording:
         ("UPDATE kept SET big = big + 1", 422, "invalid-value"),
         ("UPDATE kept SET day = '9999-12-31' + INTERVAL 1 DAY", 422, "invalid-value"),
         ("SET STATEMENT max_statement_time = 0.05 FOR SELECT sleep(5)", 504, "statement-timeout"),
+        ("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021", 503, "database-unavailable"),
+        ("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114", 503, "database-unavailable"),
     ],
 )
 async def test_a_refused_statement_is_answered_by_its_number(

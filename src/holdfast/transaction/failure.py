@@ -82,7 +82,8 @@ UNAVAILABLE = Problem(
     "database-unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE,
     "Database unavailable",
-    "The database cannot be reached. Nothing was changed; repeat the request later.",
+    "The database cannot be reached, or takes no changes at the moment. "
+    "Nothing was changed; repeat the request later.",
     retry_after=1,
 )
 TIMED_OUT = Problem(
@@ -154,9 +155,11 @@ _CODES: tuple[tuple[Problem, tuple[str | int, ...]], ...] = (
     (CONFLICT, ("40001", "40P01", "SQLITE_BUSY_SNAPSHOT", 1020, 1213)),
     (LOCKED, ("55P03", "SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED", 1205, 3572)),
     (TIMED_OUT, ("57014", "SQLITE_INTERRUPT", 1317, 1969, 3024)),
-    (UNAVAILABLE, ("57P01", "57P02", "57P03", "53300", "25006")),
+    # The last of each are a full disk.
+    (UNAVAILABLE, ("57P01", "57P02", "57P03", "53300", "25006", "53100")),
     # Too many connections, no connection, shutting down, not ready, a replica.
-    (UNAVAILABLE, (1040, 1203, 2002, 2003, 2005, 1053, 1047, 1290, 1836)),
+    (UNAVAILABLE, (1040, 1203, 2002, 2003, 2005, 1053, 1047, 1290, 1836, 1021, 1114)),
+    (UNAVAILABLE, ("SQLITE_READONLY", "SQLITE_FULL")),
 )
 _BY_CODE = {code: problem for problem, codes in _CODES for code in codes}
 
