@@ -8,12 +8,14 @@ from http import HTTPStatus
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
 from holdfast.problems import Problem, ProblemResponse
 from holdfast.transaction import metrics
-from holdfast.transaction.failure import OUTCOME_UNKNOWN, problem_for
+from holdfast.transaction.failure import problem_for
+from holdfast.transaction.kinds import OUTCOME_UNKNOWN, STALE
 from holdfast.transaction.violation import Statement
 
 __all__ = ("has_catch_all", "instead_of", "problem_response")
@@ -66,6 +68,9 @@ def problem_response(
     scope: MutableMapping[str, Any], problem: Problem, error: BaseException
 ) -> ProblemResponse:
     """Return the answer for a problem, and log what it must not tell the client."""
+    if problem is STALE and "if-match" in Headers(raw=scope["headers"]):
+        # The client said what it had read, and that is no longer so (RFC 9110, section 13.1.1).
+        problem = replace(STALE, status=HTTPStatus.PRECONDITION_FAILED)
     level = logging.ERROR if problem.retry_after is None else logging.WARNING
     metrics.commit_failed(problem.code)
     expected = problem.status < HTTPStatus.INTERNAL_SERVER_ERROR

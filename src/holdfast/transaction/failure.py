@@ -1,10 +1,10 @@
 """What a failed transaction means, by the driver's own codes."""
 
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
 
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm.exc import StaleDataError
 
 from holdfast.errors import (
     CommitOutcomeUnknownError,
@@ -16,10 +16,26 @@ from holdfast.errors import (
 from holdfast.problems import Problem
 from holdfast.transaction.connecting import POOL_EXHAUSTED, failed_to_connect
 from holdfast.transaction.details import describe
+from holdfast.transaction.kinds import (
+    CHECK,
+    COMMIT_FAILED,
+    CONFLICT,
+    EXCLUSION,
+    FOREIGN_KEY,
+    INVALID_VALUE,
+    LOCKED,
+    NOT_NULL,
+    OUTCOME_UNKNOWN,
+    PARTIAL_COMMIT,
+    STALE,
+    TIMED_OUT,
+    UNAVAILABLE,
+    UNCOMMITTED,
+    UNIQUE,
+)
 from holdfast.transaction.violation import Statement, violation_of
 
 __all__ = (
-    "OUTCOME_UNKNOWN",
     "database_error",
     "is_conflict",
     "is_locked",
@@ -28,99 +44,9 @@ __all__ = (
     "undoes_transaction",
 )
 
-UNIQUE = Problem(
-    "unique-violation",
-    HTTPStatus.CONFLICT,
-    "Already exists",
-    "A value that must be unique is already taken. Nothing was changed.",
-)
-FOREIGN_KEY = Problem(
-    "foreign-key-violation",
-    HTTPStatus.CONFLICT,
-    "Reference conflict",
-    "What is referred to does not exist, or is still referred to. Nothing was changed.",
-)
-EXCLUSION = Problem(
-    "exclusion-violation",
-    HTTPStatus.CONFLICT,
-    "Conflicts with another record",
-    "The values overlap those of another record. Nothing was changed.",
-)
-CHECK = Problem(
-    "check-violation",
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    "Not acceptable",
-    "A value breaks a rule of the data. Nothing was changed.",
-)
-NOT_NULL = Problem(
-    "not-null-violation",
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    "Value missing",
-    "A value that is required is missing. Nothing was changed.",
-)
-INVALID_VALUE = Problem(
-    "invalid-value",
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    "Not acceptable",
-    "A value is out of range, too long or not valid for its field. Nothing was changed.",
-)
-CONFLICT = Problem(
-    "serialization-failure",
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    "Concurrent change",
-    "The request met a concurrent change. Nothing was changed; repeat it.",
-    retry_after=1,
-)
-LOCKED = Problem(
-    "lock-timeout",
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    "Locked",
-    "The data is locked by another request. Nothing was changed; repeat it later.",
-    retry_after=1,
-)
-UNAVAILABLE = Problem(
-    "database-unavailable",
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    "Database unavailable",
-    "The database cannot be reached, or takes no changes at the moment. "
-    "Nothing was changed; repeat the request later.",
-    retry_after=1,
-)
-TIMED_OUT = Problem(
-    "statement-timeout",
-    HTTPStatus.GATEWAY_TIMEOUT,
-    "Took too long",
-    "The database did not finish a statement in time. Nothing was changed.",
-)
-COMMIT_FAILED = Problem(
-    "commit-failed",
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-    "Not committed",
-    "The transaction could not be committed. Nothing was changed.",
-)
-OUTCOME_UNKNOWN = Problem(
-    CommitOutcomeUnknownError.code,
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-    "Outcome unknown",
-    "The result of the commit was lost: the change may or may not have been made. "
-    "Read the data again before repeating the request.",
-    extensions={"committed": "unknown"},
-)
-PARTIAL_COMMIT = Problem(
-    PartialCommitError.code,
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-    "Partly committed",
-    "The change was made in one database but not in another.",
-    extensions={"committed": "partial"},
-)
-UNCOMMITTED = Problem(
-    UncommittedChangesError.code,
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-    "Not committed",
-    "The change was never committed. Nothing was changed.",
-)
-
-_CONFLICTS = (CONFLICT,)
+# SQLite's own word for one writer too many: at once where waiting could not help, else after
+# its busy timeout, which is longer than a request is run again.
+_REPEATABLE_LOCKS = frozenset({"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY"})
 _CONSTRAINTS = (UNIQUE, FOREIGN_KEY, EXCLUSION, CHECK, NOT_NULL)
 
 # What drivers raise themselves, and SQLAlchemy passes on as it is: for a value that they cannot
@@ -214,9 +140,7 @@ def problem_for(
     aborted = isinstance(error, TransactionAbortedError)
     found = database_error(error)
     if found is None:
-        met = [link for link in _chain(error) if statement_of(link) is not None]
-        raised = (problem for cls, problem in _BY_DRIVER for link in met if isinstance(link, cls))
-        return next(raised, COMMIT_FAILED if aborted else None)
+        return _problem_without_code(error, statement_of) or (COMMIT_FAILED if aborted else None)
     problem = _problem_by_code(found)
     if problem is None and (aborted or settling):
         return COMMIT_FAILED
@@ -224,6 +148,17 @@ def problem_for(
     if problem in _CONSTRAINTS and original is not None:
         return describe(problem, violation_of(original, statement_of(found) or Statement()))
     return problem
+
+
+def _problem_without_code(
+    error: BaseException, statement_of: Callable[[BaseException], Statement | None]
+) -> Problem | None:
+    """Return what an error means that is SQLAlchemy's or the driver's own."""
+    if any(isinstance(link, StaleDataError) for link in _chain(error)):
+        return STALE
+    met = [link for link in _chain(error) if statement_of(link) is not None]
+    raised = (problem for cls, problem in _BY_DRIVER for link in met if isinstance(link, cls))
+    return next(raised, None)
 
 
 def _problem_by_code(error: BaseException) -> Problem | None:
@@ -261,7 +196,11 @@ def is_outcome_unknown(error: BaseException) -> bool:
 
 def is_conflict(error: BaseException) -> bool:
     """Tell whether a concurrent change is to blame, so that the same request may yet succeed."""
-    return problem_for(error) in _CONFLICTS
+    problem = problem_for(error)
+    if problem is LOCKED:
+        found = database_error(error)
+        return found is not None and not _REPEATABLE_LOCKS.isdisjoint(_codes(found))
+    return problem is CONFLICT
 
 
 def is_locked(error: BaseException) -> bool:
