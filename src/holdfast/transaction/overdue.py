@@ -3,13 +3,21 @@
 import asyncio
 import os
 import socket
+from contextlib import suppress
+from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
 
-__all__ = ("Watch", "shut_down", "watch_of_loop")
+from holdfast.transaction.shield import endings
+
+__all__ = ("Watch", "break_off", "outwait_endings", "watch_of_loop")
 
 _INTERVAL = 0.25
 _GRACE = 0.75
+_ASKING = 0.2
+
+# What a cancellation that was asked for takes to reach its task, in turns of the loop.
+_TURNS = 5
 
 _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, "Watch"] = WeakKeyDictionary()
 
@@ -39,6 +47,10 @@ class Watch:
         """Note that the connection was given back."""
         self._tasks.pop(holder, None)
 
+    def cancelled(self) -> set[asyncio.Task[Any]]:
+        """Return the tasks that were cancelled and hold a connection still."""
+        return {task for task in self._tasks.values() if task.cancelling() and not task.done()}
+
     def _look_later(self) -> None:
         if not self._looking:
             self._looking = True
@@ -47,9 +59,8 @@ class Watch:
     def _look(self) -> None:
         self._looking = False
         self._tasks = {key: task for key, task in self._tasks.items() if not task.done()}
-        cancelled = {task for task in self._tasks.values() if task.cancelling()}
         now = asyncio.get_running_loop().time()
-        self._noticed = {task: self._noticed.get(task, now) for task in cancelled}
+        self._noticed = {task: self._noticed.get(task, now) for task in self.cancelled()}
         for task, since in self._noticed.items():
             if now - since >= _GRACE:
                 # The same cancellation again: whoever counts them must not see another.
@@ -68,20 +79,50 @@ def watch_of_loop() -> Watch:
     return watch
 
 
-def shut_down(driver_connection: Any) -> bool:
-    """Shut the socket of a driver's connection down under whoever waits on it in a thread.
+async def outwait_endings(seconds: float) -> None:
+    """Wait until transactions have ended that are about to, because their requests were cancelled.
 
-    The driver sees what it sees when the server goes, and unwinds as it does then.
+    A server that stops cancels what is still at work, and does not wait for it: the lifespan ends,
+    and with it the process. A statement that its database was not asked to stop would go on there,
+    with its locks.
+
+    Args:
+        seconds: How long to wait for them.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    while tasks := (endings() | watch_of_loop().cancelled()) - {asyncio.current_task()}:
+        remaining = deadline - loop.time()
+        if remaining <= 0:
+            return
+        await asyncio.wait(tasks, timeout=remaining)
+
+
+def break_off(driver_connection: Any) -> bool:
+    """End whatever a thread is waiting for on a driver's connection, in a thread of its own.
+
+    The server is asked to stop the statement, which it would otherwise do to its end before it
+    notices that nobody listens; then the socket is shut down, so that the driver sees what it sees
+    when the server goes.
 
     Returns:
-        Whether there was a socket; not every driver has one, or tells.
+        Whether there is a socket; not every driver has one, or tells.
     """
-    fileno = getattr(driver_connection, "fileno", None)
-    if fileno is None:
+    if getattr(driver_connection, "fileno", None) is None:
         return False
-    try:
-        with socket.socket(fileno=os.dup(fileno())) as same:
-            same.shutdown(socket.SHUT_RDWR)
-    except Exception:  # noqa: BLE001 - drivers have their own for a connection that is closed
-        return False
+    Thread(target=_break_off, args=(driver_connection,), daemon=True).start()
     return True
+
+
+def _break_off(driver_connection: Any) -> None:
+    # Drivers have errors of their own for a connection that is closed already.
+    with suppress(Exception):
+        ask = getattr(driver_connection, "cancel_safe", None)
+        try:
+            if ask is not None:
+                ask(timeout=_ASKING)
+        finally:
+            with socket.socket(fileno=os.dup(driver_connection.fileno())) as same:
+                same.shutdown(socket.SHUT_RDWR)

@@ -9,17 +9,18 @@ from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 from anyio.to_thread import run_sync
 
-__all__ = ("abandon", "finish", "in_thread")
+__all__ = ("abandon", "endings", "finish", "in_thread")
 
 T = TypeVar("T")
 
 _THREADS = 40
 _limiter: RunVar[CapacityLimiter] = RunVar("holdfast_threads")
-_abandoned: set[asyncio.Task[Any]] = set()
+_under_way: set[asyncio.Task[Any]] = set()
 
 
 # What an operation gets to unwind after its connections were cut, and a driver to obey.
-_UNWINDING = 0.25
+_UNWINDING = 0.5
+_AGAIN = 0.25
 
 
 async def finish(
@@ -48,6 +49,8 @@ async def finish(
         asyncio.CancelledError: The caller was cancelled meanwhile.
     """
     task = asyncio.get_running_loop().create_task(operation)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
     cancelled = await _outwait(task, seconds)
     if not task.done() and cut():
         cancelled = await _outwait(task, _UNWINDING) or cancelled
@@ -106,10 +109,16 @@ async def in_thread(call: Callable[[], T]) -> T:
     return await run_sync(call, limiter=limiter)
 
 
+def endings() -> set[asyncio.Task[Any]]:
+    """Return the operations of the running loop that are being finished, or were given up."""
+    loop = asyncio.get_running_loop()
+    return {task for task in tuple(_under_way) if task.get_loop() is loop and not task.done()}
+
+
 def abandon(task: asyncio.Task[Any]) -> None:
     """Let go of a task: it is cancelled, as often as it takes, and nobody waits for it."""
-    _abandoned.add(task)
-    task.add_done_callback(_abandoned.discard)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
     task.add_done_callback(_retrieve)
     _insist(task)
 
@@ -121,7 +130,7 @@ def _insist(task: asyncio.Task[Any]) -> None:
     """
     if not task.done():
         task.cancel()
-        asyncio.get_running_loop().call_later(_UNWINDING, _insist, task)
+        asyncio.get_running_loop().call_later(_AGAIN, _insist, task)
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

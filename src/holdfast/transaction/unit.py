@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from typing_extensions import override
 
 from holdfast.transaction.outcome import raise_aborted, raise_commit_error, verify
-from holdfast.transaction.overdue import Watch, shut_down, watch_of_loop
+from holdfast.transaction.overdue import Watch, break_off, watch_of_loop
 from holdfast.transaction.shield import in_thread
 from holdfast.transaction.statement_timeout import lift
 
@@ -240,7 +240,7 @@ class SyncUnit(Unit[Session]):
     @override
     def cut(self) -> bool:
         alive = [one for one in self.connections if not (one.closed or one.invalidated)]
-        return sum(shut_down(one.connection.driver_connection) for one in alive) > 0
+        return sum(break_off(one.connection.driver_connection) for one in alive) > 0
 
     @override
     async def run(self, call: Callable[[Session], T]) -> T:

@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from holdfast.errors import ConfigurationError
 from holdfast.problems import Problem
 from holdfast.transaction.boundary import TransactionBoundary
+from holdfast.transaction.overdue import outwait_endings
 from holdfast.transaction.retry import Retry
 from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
 from holdfast.wiring.openapi import amend_document, declare_problems
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ("Attachment",)
 
 _RETRY = Retry()
+# What a request may take beyond its deadline to give its connections up.
+_UNWINDING = 1.0
 
 _NOT_FOUND = Problem("not-found", HTTPStatus.NOT_FOUND, "Not found", "There is no such record.")
 
@@ -163,6 +166,7 @@ class Attachment:
             yield
         finally:
             self._started = False
+            await outwait_endings(self.commit_timeout + _UNWINDING)
             await self.on_shutdown()
 
     async def on_startup(self) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.pool import QueuePool
 from starlette.responses import JSONResponse, Response
 
 from holdfast.problems import Problem, ProblemResponse
-from holdfast.transaction.overdue import shut_down
+from holdfast.transaction.overdue import break_off
 from holdfast.transaction.shield import abandon, in_thread
 from holdfast.wiring.sessions import AnyConfig
 
@@ -136,10 +136,10 @@ class _Question:
         A thread ends when it notices, and until then nobody asks again.
         """
         news, self._given_up = not self._given_up, True
-        if self._in_thread:
-            shut_down(self._driver_connection)
-        elif news:
+        if news and not self._in_thread:
             abandon(self.task)
+        elif news:
+            break_off(self._driver_connection)
         return news
 
     @staticmethod
