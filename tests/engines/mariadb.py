@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import pymysql
+from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
 from tests.engines.process import free_port, unprivileged
@@ -148,7 +149,11 @@ class MariaDBServer:
         with self.connect() as root, root.cursor() as cursor:
             victims = _connections(cursor, database)
             for victim in victims:
-                cursor.execute(f"KILL CONNECTION {victim}")
+                try:
+                    cursor.execute(f"KILL CONNECTION {victim}")
+                except pymysql.OperationalError as error:
+                    if error.args[0] != ER.NO_SUCH_THREAD:  # it ended by itself meanwhile
+                        raise
             deadline = time.monotonic() + 5
             while victims.intersection(_connections(cursor, database)):
                 if time.monotonic() > deadline:

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,22 @@ class PostgresServer:
     Args:
         binaries: The folder of `initdb` and `postgres`, as `find_binaries` returns it.
         standby_of: The server that it follows; without one it is a server of its own.
+        settings: What differs from `SETTINGS`.
 
     Attributes:
         binaries: That folder.
         port: Where it listens on 127.0.0.1, the same for as long as it lives.
     """
 
-    def __init__(self, binaries: Path, *, standby_of: "PostgresServer | None" = None) -> None:
+    def __init__(
+        self,
+        binaries: Path,
+        *,
+        standby_of: "PostgresServer | None" = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.binaries = binaries
+        self._settings = settings or {}
         self._identity = unprivileged("postgres", "nobody")
         self._folder = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -217,7 +225,7 @@ class PostgresServer:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         command = [str(self.binaries / "postgres"), "-D", str(self._folder / "data")]
-        settings = {"port": str(self.port), **SETTINGS}
+        settings = {"port": str(self.port), **SETTINGS, **self._settings}
         with self._log.open("ab") as log:
             # A session of its own keeps Ctrl-C away from it: the tests end it, in order.
             return subprocess.Popen(

@@ -1,6 +1,7 @@
 """Two PostgreSQL servers: a primary and the hot standby that streams from it."""
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,24 @@ class PostgresPair:
         synchronous: A `synchronous_commit` level that includes the standby, such as `"on"` or
             `"remote_apply"`: then a COMMIT waits for it, and a failover loses nothing. Without
             one, what the standby has not received when the primary dies is lost.
+        settings: Of both, as for `PostgresServer`.
 
     Attributes:
         primary: The server that begins as the primary.
         standby: The server that begins as its standby.
     """
 
-    def __init__(self, binaries: Path, *, synchronous: str | None = None) -> None:
+    def __init__(
+        self,
+        binaries: Path,
+        *,
+        synchronous: str | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         with ExitStack() as stack:
-            self.primary = PostgresServer(binaries)
+            self.primary = PostgresServer(binaries, settings=settings)
             stack.callback(self.primary.close)
-            self.standby = PostgresServer(binaries, standby_of=self.primary)
+            self.standby = PostgresServer(binaries, standby_of=self.primary, settings=settings)
             stack.callback(self.standby.close)
             if synchronous is not None:
                 self._wait_for(synchronous)

@@ -142,6 +142,11 @@ class Proxy:
         """Accept connections, again after `refuse()`."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
+    def lead_to(self, port: int) -> None:
+        """Cut every open connection; new ones lead to another server on 127.0.0.1."""
+        self._target = port
+        self.reset()
+
     def black_hole(self) -> None:
         """Accept connections and data, and forward nothing, until `heal()`."""
         self._swallowing = True

@@ -91,3 +91,14 @@ async def test_an_engine_follows_a_failover(pair: PostgresPair, driver: str) -> 
         await connection.execute(insert)
     await engine.dispose()
     assert rows_on(pair.standby) == 2
+
+
+def test_both_have_the_settings_they_were_given(postgres: PostgresServer) -> None:
+    """What differs from the tests' own settings reaches primary and standby."""
+    pair = PostgresPair(postgres.binaries, settings={"fsync": "on"})
+    try:
+        for server in (pair.primary, pair.standby):
+            with server.connect() as connection:
+                assert connection.execute("SHOW fsync").fetchone() == ("on",)
+    finally:
+        pair.close()

@@ -11,6 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.engines.database import Database
+from tests.engines.postgres import PostgresServer
+from tests.engines.process import free_port
 from tests.engines.proxy import Proxy
 from tests.transaction.rig import until
 
@@ -65,6 +67,19 @@ async def test_a_reset_cuts_open_connections_only(async_server_database: Databas
         assert caught.value.connection_invalidated
         async with engine.connect() as again:
             assert await again.scalar(SELECT) == 1
+
+
+async def test_it_can_lead_to_another_server(postgres: PostgresServer) -> None:
+    """Open connections are cut, and new ones reach the other, as behind a load balancer."""
+    version = text("SHOW server_version_num")
+    async with Proxy(free_port()) as proxy:
+        engine = create_async_engine(postgres.url("asyncpg", port=proxy.port))
+        with pytest.raises((DBAPIError, OSError)):
+            await hello(engine)
+        proxy.lead_to(postgres.port)
+        async with engine.connect() as again:
+            assert await again.scalar(version)
+        await engine.dispose()
 
 
 async def test_a_lost_reply_leaves_the_commit_done(async_server_database: Database) -> None:
