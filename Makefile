@@ -17,7 +17,7 @@ NEW_VENV = $(PYTHON) -m venv $(VENV) && $(RUN) pip install --quiet --upgrade 'pi
 ADD = $(RUN) pip install --quiet
 endif
 
-.PHONY: help install demo test test-fast format format-check lint types docs check bench bench-quick
+.PHONY: help install demo test test-fast format format-check lint types docs check bench bench-quick faults faults-quick
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,12 @@ bench: $(VENV)/.dev ## measure Holdfast beside upstream's extension and beside n
 
 bench-quick: $(VENV)/.dev ## the same in few and short rounds: a rough idea
 	$(RUN) bench --quick
+
+faults: $(VENV)/.dev ## break engines and services under load, beside upstream: docs/faults.md
+	$(RUN) faults
+
+faults-quick: $(VENV)/.dev ## the same with fewer requests, printed only
+	$(RUN) faults --quick
 
 # Both stamps are of one environment: the second holds all that is in the first.
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Self
 
-from tests.engines.processes import free_port
+from tests.engines.process import free_port
 
 __all__ = ("Uvicorn",)
 
