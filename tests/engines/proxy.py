@@ -179,6 +179,10 @@ class Proxy:
         self._look_for(marker)
         self._loss = "request"
 
+    def lose_nothing(self) -> None:
+        """Take back what `lose_reply` or `lose_request` asked for, where it has not happened."""
+        self._loss = None
+
     def _look_for(self, marker: bytes) -> None:
         # A word of its own: drivers of MySQL say AUTOCOMMIT as they connect.
         self._marker = re.compile(rb"\b%s\b" % re.escape(marker))
