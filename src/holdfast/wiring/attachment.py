@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from advanced_alchemy.base import metadata_registry
 from advanced_alchemy.exceptions import NotFoundError
 from advanced_alchemy.routing.context import reset_routing_context
 from fastapi import FastAPI
@@ -16,7 +17,7 @@ from holdfast.problems import Problem
 from holdfast.transaction.boundary import TransactionBoundary
 from holdfast.transaction.overdue import outwait_endings
 from holdfast.transaction.retry import Retry
-from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
+from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig, metadata_of
 from holdfast.wiring.openapi import amend_document, declare_problems
 from holdfast.wiring.route_options import checked_seconds
 
@@ -115,6 +116,8 @@ class Attachment:
                     'Give each its own: `SQLAlchemyAsyncConfig(bind_key="reports", ...)`.'
                 )
             mapped[config.bind_key] = config
+            # Migrations ask for the tables of a bind key, and have seen none that was not given.
+            metadata_registry.set(config.bind_key, metadata_of(config))
         return mapped
 
     def init_app(self, app: "Starlette") -> None:
