@@ -69,7 +69,7 @@ class Guard:
         """Refuse a commit of the handler's own where the request must not commit."""
         progress = self.progress
         if progress is not None and progress.phase is Phase.OPEN and progress.check_commit:
-            progress.check_commit()
+            progress.check_commit(self.unit.sync_session)
 
     def note_commit(self) -> None:
         """Note that the session's transaction has committed."""

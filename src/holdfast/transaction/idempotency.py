@@ -33,15 +33,14 @@ from starlette.types import Message
 
 from holdfast.problems import Problem
 from holdfast.transaction.statements import MYSQL
-from holdfast.transaction.unit import AnyUnit
 
 __all__ = (
     "HEADER",
+    "KEY_IN_PROGRESS",
     "KEY_UNSUPPORTED",
     "REPLAYED_HEADER",
     "TABLE_NAME",
     "Answer",
-    "Claim",
     "KeyTable",
     "Stored",
     "digest",
@@ -58,7 +57,13 @@ KEY_UNSUPPORTED = Problem(
     "Idempotency-Key not supported",
     f"This operation does not take the header {HEADER}. Nothing was changed; send it without.",
 )
-_SUCCESS = range(200, 300)
+KEY_IN_PROGRESS = Problem(
+    "idempotency-key-in-progress",
+    HTTPStatus.CONFLICT,
+    "In progress",
+    "A request with the same key is still being executed. Repeat this one later for its answer.",
+    retry_after=1,
+)
 _NOT_STORED = frozenset({b"date", b"connection", b"transfer-encoding"})
 _MEBIBYTES_16 = 2**24 - 1  # MySQL's MEDIUMBLOB; other databases need no length
 
@@ -197,32 +202,6 @@ class KeyTable:
     def purge(self, session: Session) -> None:
         """Delete the keys that have expired."""
         session.execute(delete(self.table).where(self.table.c.expires_at <= int(time.time())))
-
-
-class Claim:
-    """A key that a request has claimed, for as long as it is under way.
-
-    Args:
-        keys: The table.
-        key: The key's id.
-        unit: The session in whose transaction it was claimed.
-    """
-
-    def __init__(self, keys: KeyTable, key: str, unit: AnyUnit) -> None:
-        self.keys = keys
-        self.unit = unit
-        self._key = key
-        self._commits = unit.commits
-
-    @property
-    def is_durable(self) -> bool:
-        """Whether the handler has committed the claim itself."""
-        return self.unit.commits > self._commits
-
-    async def keep(self, answer: Answer | None) -> None:
-        """Store the answer, in the transaction under way."""
-        if answer is not None and answer.status in _SUCCESS:
-            await self.unit.run(lambda session: self.keys.keep(session, self._key, answer))
 
 
 def _answer_in(row: Any) -> Answer | None:

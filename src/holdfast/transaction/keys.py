@@ -8,8 +8,9 @@ from starlette.types import Scope
 
 from holdfast.problems import Problem, ProblemResponse
 from holdfast.transaction import metrics
+from holdfast.transaction.claim import Claim
 from holdfast.transaction.failure import is_locked
-from holdfast.transaction.idempotency import HEADER, Claim, KeyTable, digest
+from holdfast.transaction.idempotency import HEADER, KEY_IN_PROGRESS, KeyTable, digest
 from holdfast.transaction.request import RequestTransaction
 from holdfast.transaction.retry import Retry
 from holdfast.transaction.unit import SessionSource
@@ -41,13 +42,6 @@ _REUSED = Problem(
     HTTPStatus.UNPROCESSABLE_ENTITY,
     "Idempotency-Key already used",
     "The key was used for a request with another content. Nothing was changed; take a new key.",
-)
-_IN_PROGRESS = Problem(
-    "idempotency-key-in-progress",
-    HTTPStatus.CONFLICT,
-    "In progress",
-    "A request with the same key is still being executed. Repeat this one later for its answer.",
-    retry_after=1,
 )
 _NOT_KEPT = Problem(
     "idempotency-answer-not-kept",
@@ -107,16 +101,16 @@ async def take_key(
     try:
         stored = await unit.run(lambda session: keys.claim(session, key, fingerprint))
     except NoResultFound:
-        transaction.divert(ProblemResponse(_IN_PROGRESS))
+        transaction.divert(ProblemResponse(KEY_IN_PROGRESS))
     except DBAPIError as error:
         if not is_locked(error):
             raise
-        transaction.divert(ProblemResponse(_IN_PROGRESS))
+        transaction.divert(ProblemResponse(KEY_IN_PROGRESS))
     transaction.retry = policy
     if stored is None:
         # Not the handler's: it alone is to be asked for a commit.
         unit.writes = writes
-        transaction.claim = Claim(keys, key, unit)
+        transaction.claim = Claim(keys, key, fingerprint, unit, transaction.divert)
     elif stored.fingerprint != fingerprint:
         transaction.divert(ProblemResponse(_REUSED))
     elif stored.answer is None:

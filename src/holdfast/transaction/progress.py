@@ -7,10 +7,13 @@ from collections.abc import Callable, MutableMapping
 from contextvars import ContextVar
 from enum import Enum, auto
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.util import await_only
 from sqlalchemy.util.concurrency import in_greenlet
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 __all__ = ("Phase", "Progress", "current_progress")
 
@@ -46,7 +49,8 @@ class Progress:
     Attributes:
         phase: How far it has come.
         statement_timeout: Seconds that one statement may run; None for no bound.
-        check_commit: Called before a handler commits by itself; raises where it must not.
+        check_commit: Called with a session that a handler commits by itself; raises where it must
+            not.
         committed: Whether anything has been committed on its behalf, by whichever session.
     """
 
@@ -58,7 +62,7 @@ class Progress:
     ) -> None:
         self.phase = Phase.OPEN
         self.statement_timeout: float | None = None
-        self.check_commit: Callable[[], None] | None = None
+        self.check_commit: Callable[[Session], None] | None = None
         self.committed = False
         self._outer = outer
         self._scope = scope

@@ -31,8 +31,9 @@ from holdfast.transaction.violation import Statement
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from holdfast.transaction.claim import Claim
     from holdfast.transaction.hooks import Hook
-    from holdfast.transaction.idempotency import Answer, Claim
+    from holdfast.transaction.idempotency import Answer
     from holdfast.transaction.original import Original
 
 __all__ = ("SCOPE_KEY", "Diverted", "RequestTransaction", "request_transaction")
@@ -75,7 +76,7 @@ class RequestTransaction:
     ) -> None:
         self.progress = Progress(scope, owner.commit_timeout, current_progress.get())
         self.progress.statement_timeout = owner.statement_timeout
-        self.progress.check_commit = self.refuse_ignored_key
+        self.progress.check_commit = self._check_commit
         self.original = original
         self.timeout = owner.commit_timeout
         self.retry = owner.retry if scope.get("method") in SAFE_METHODS else None
@@ -162,8 +163,14 @@ class RequestTransaction:
         Raises:
             Diverted: Its client relies on what it is not given.
         """
-        if self._units and not self.takes_key and _has_key(self._scope):
+        headers = self._scope.get("headers", ())
+        if self._units and not self.takes_key and any(name == _KEY for name, _ in headers):
             self.divert(ProblemResponse(KEY_UNSUPPORTED))
+
+    def _check_commit(self, session: Session) -> None:
+        self.refuse_ignored_key()
+        if self.claim is not None:
+            self.claim.hold(session)
 
     async def settle(self, status: int, answer: "Answer | None" = None) -> None:
         """End the transaction as the status demands, just before the response starts.
@@ -213,11 +220,11 @@ class RequestTransaction:
             for unit in committing:
                 await unit.flush()
             if self.claim is not None:
-                await self.claim.keep(answer)
-                if self.claim.is_durable and self.claim.unit not in committing:
-                    committing.append(self.claim.unit)
+                await self.claim.keep_within(answer, committing)
             await self._commit(committing)
             self._at_stake = False
+            if self.claim is not None:
+                await self.claim.keep_apart(answer, committing)
         except BaseException:
             await self._roll_back()
             raise
@@ -278,10 +285,6 @@ class RequestTransaction:
                 await unit.close()
             except Exception:
                 logger.warning("Closing a session failed", exc_info=True)
-
-
-def _has_key(scope: MutableMapping[str, Any]) -> bool:
-    return any(name == _KEY for name, _ in scope.get("headers", ()))
 
 
 def request_transaction(scope: MutableMapping[str, Any], owner: object) -> RequestTransaction:
