@@ -13,8 +13,9 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy.orm import Session
 
 from holdfast import PUBLIC, after_commit, errors, problems
+from tests.engines.postgres import PostgresServer
 from tests.recording import Recording
-from tests.transaction.rig import Rig, on_session, opened
+from tests.transaction.rig import Rig, on_session, opened, until
 from tests.transaction.store import Base, Item, Store
 
 JSON = {"content-type": "application/json"}
@@ -278,6 +279,26 @@ async def test_an_expired_key_is_free_again(rig: Rig) -> None:
     rig.store.database.query("UPDATE holdfast_idempotency SET expires_at = 1")
     assert (await service.post("k1", "b")).json == {"name": "b"}
     assert (await service.post("k1", "b")).headers[REPLAYED] == "true"
+    assert service.executed == 2
+
+
+@pytest.mark.parametrize("store", ["asyncpg", "psycopg"], indirect=True)
+async def test_an_expired_key_is_taken_by_one_of_several(service: Service) -> None:
+    """Of requests that all find the key expired one is executed, and the others get its answer."""
+    await service.post("k1")
+    database = service.rig.store.database
+    database.query("UPDATE holdfast_idempotency SET expires_at = 1")
+    service.work = lambda _, name: name
+    database.query("DELETE FROM item")
+    assert isinstance(database.server, PostgresServer)
+    with database.server.connect(database.name) as other, other.transaction():
+        # They have read the row, and wait to change it.
+        other.execute("SELECT * FROM holdfast_idempotency FOR UPDATE")
+        requests = [asyncio.create_task(service.post("k1")) for _ in range(3)]
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        await until(lambda: database.query(waiting) == [(3,)])
+    found = await asyncio.gather(*requests)
+    assert sorted(one.headers.get(REPLAYED, "") for one in found) == ["", "true", "true"]
     assert service.executed == 2
 
 

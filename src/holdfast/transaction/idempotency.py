@@ -176,18 +176,27 @@ class KeyTable:
         with _patience(session, self.wait):
             if _inserted(session, self.table, values):
                 return None
-        table = self.table
-        query = select(table).where(table.c.id == key)
+            row = self._row(session, key)
+            if row.expires_at <= now and self._renewed(session, row.expires_at, values):
+                return None
+        if row.expires_at <= now:
+            # Another request was quicker, and has committed.
+            row = self._row(session, key)
+        return Stored(row.fingerprint, _answer_in(row))
+
+    def _row(self, session: Session, key: str) -> Any:
+        query = select(self.table).where(self.table.c.id == key)
         if session.get_bind().dialect.name in MYSQL:
             # A locking read sees what was committed since this transaction's snapshot.
             query = query.with_for_update(read=True)
-        row = session.execute(query).one()
-        if row.expires_at > now:
-            return Stored(row.fingerprint, _answer_in(row))
-        renewed = update(table).where(table.c.id == key, table.c.expires_at == row.expires_at)
+        return session.execute(query).one()
+
+    def _renewed(self, session: Session, expired_at: int, values: dict[str, Any]) -> bool:
+        table = self.table
+        unchanged = (table.c.id == values["id"], table.c.expires_at == expired_at)
         empty = {"status": None, "headers": None, "body": None}
-        session.execute(renewed.values(**values, **empty))
-        return None
+        result: Any = session.execute(update(table).where(*unchanged).values(**values, **empty))
+        return bool(result.rowcount == 1)
 
     def keep(self, session: Session, key: str, answer: Answer) -> None:
         """Store an answer under a key that was claimed."""
