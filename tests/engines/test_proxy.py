@@ -69,7 +69,7 @@ async def test_a_reset_cuts_open_connections_only(async_server_database: Databas
             assert await again.scalar(SELECT) == 1
 
 
-async def test_it_can_lead_to_another_server(postgres: PostgresServer) -> None:
+async def test_it_can_lead_to_another_postgres(postgres: PostgresServer) -> None:
     """Open connections are cut, and new ones reach the other, as behind a load balancer."""
     version = text("SHOW server_version_num")
     async with Proxy(free_port()) as proxy:

@@ -284,8 +284,8 @@ async def test_a_failure_of_the_first_commit_undoes_both(tmp_path: Path) -> None
     async with opened_pair(tmp_path) as (pair, databases):
         with fail_next_commit(pair.configs[0]):
             recording = await asgi.request(pair.app, "POST")
-        assert recording.status == 500
-        assert recording.json["type"] == "urn:holdfast:problem:commit-failed"
+        assert recording.status == 503
+        assert recording.json["type"] == "urn:holdfast:problem:database-unavailable"
         assert [names(database) for database in databases] == [[], []]
 
 
