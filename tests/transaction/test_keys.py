@@ -4,12 +4,14 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from typing import Annotated, Any
 
 import pytest
 from fastapi import Depends, FastAPI, Header, HTTPException, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from holdfast import PUBLIC, after_commit, errors, problems
@@ -194,6 +196,65 @@ async def test_an_answer_that_cannot_be_kept_repeats_as_409(service: Service, ho
     assert again.json["committed"] is True
     assert service.executed == 1
     assert "retry-after" not in again.headers
+
+
+@pytest.mark.parametrize("store", ["aiosqlite", "asyncpg", "psycopg", "asyncmy"], indirect=True)
+async def test_the_body_of_a_generator_endpoint_follows_the_start(rig: Rig) -> None:
+    """With a key as without, its body reads after the commit, and does not wait for itself."""
+
+    @rig.app.post("/", dependencies=[Depends(rig.alchemy.idempotency(principal=PUBLIC))])
+    async def lines(
+        session: Annotated[AsyncSession, Depends(rig.alchemy.provide_session())],
+    ) -> AsyncIterable[list[str]]:
+        yield [*await session.scalars(select(Item.name))]
+
+    await rig.alchemy.get_config().create_all_metadata()
+    rig.store.database.query("DELETE FROM holdfast_idempotency")
+    rig.happened.clear()
+    async with asyncio.timeout(5):
+        recording = await rig.call(headers={"idempotency-key": "k1"})
+    assert recording.json == ["taken"]
+    assert rig.happened == ["COMMIT", "start 200", "COMMIT"]
+    again = await rig.call(headers={"idempotency-key": "k1"})
+    assert problem(again) == (409, "idempotency-answer-not-kept")
+
+
+@pytest.mark.parametrize("store", ["aiosqlite", "asyncpg"], indirect=True)
+async def test_a_stream_writes_nothing_into_the_transaction_of_its_key(rig: Rig) -> None:
+    """What the body of a stream adds is refused, with a key as without."""
+
+    @rig.app.post("/", dependencies=[Depends(rig.alchemy.idempotency(principal=PUBLIC))])
+    async def stream(
+        session: Annotated[AsyncSession, Depends(rig.alchemy.provide_session())],
+    ) -> StreamingResponse:
+        async def body() -> AsyncGenerator[bytes]:
+            with pytest.raises(errors.ResponseStartedError):
+                await session.execute(insert(Item).values(name="late"))
+            yield b"refused"
+
+        return StreamingResponse(body())
+
+    await rig.alchemy.get_config().create_all_metadata()
+    rig.store.database.query("DELETE FROM holdfast_idempotency")
+    assert (await rig.call(headers={"idempotency-key": "k1"})).body == b"refused"
+    assert rig.store.names == set()
+
+
+@pytest.mark.parametrize("store", ["aiosqlite"], indirect=True)
+async def test_an_answer_without_a_body_is_kept(rig: Rig) -> None:
+    """A 204 has no length, and is no stream."""
+
+    @rig.app.delete(
+        "/", status_code=204, dependencies=[Depends(rig.alchemy.idempotency(principal=PUBLIC))]
+    )
+    async def remove(session: Annotated[Any, Depends(rig.alchemy.provide_session())]) -> None:
+        await session.execute(delete(Item))
+
+    await rig.alchemy.get_config().create_all_metadata()
+    rig.store.database.query("DELETE FROM holdfast_idempotency")
+    for replayed in (None, "true"):
+        recording = await rig.call(method="DELETE", headers={"idempotency-key": "k1"})
+        assert (recording.status, recording.headers.get(REPLAYED)) == (204, replayed)
 
 
 async def test_concurrent_duplicates_are_executed_once(service: Service) -> None:

@@ -116,7 +116,7 @@ class Attempt:
         if not self._started:
             if message["type"] == "http.response.start":
                 self._held = message
-                if self._transaction.claim is not None:
+                if self._transaction.claim is not None and Answer.follows(message):
                     # What is stored under the key is the whole answer.
                     return
             if self._held is not None:

@@ -64,6 +64,7 @@ KEY_IN_PROGRESS = Problem(
     "A request with the same key is still being executed. Repeat this one later for its answer.",
     retry_after=1,
 )
+_WITHOUT_LENGTH = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _NOT_STORED = frozenset({b"date", b"connection", b"transfer-encoding"})
 _MEBIBYTES_16 = 2**24 - 1  # MySQL's MEDIUMBLOB; other databases need no length
 
@@ -75,6 +76,15 @@ class Answer:
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+
+    @staticmethod
+    def follows(start: Message) -> bool:
+        """Tell whether the start of a response may be that of an answer that can be kept.
+
+        The length of a stream is not known, and its body belongs after the start of the response.
+        """
+        bodiless = start["status"] in _WITHOUT_LENGTH
+        return bodiless or any(name.lower() == b"content-length" for name, _ in start["headers"])
 
     @classmethod
     def of(cls, start: Message, body: Message, most: int) -> "Answer | None":
