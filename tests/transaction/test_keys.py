@@ -8,13 +8,14 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI, Header, HTTPException, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Response, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from holdfast import PUBLIC, after_commit, errors, problems
+from tests import asgi
 from tests.engines.postgres import PostgresServer
 from tests.recording import Recording
 from tests.transaction.rig import Rig, on_session, opened, until
@@ -476,6 +477,43 @@ async def test_the_document_says_it(rig: Rig) -> None:
     assert (header["name"], header["in"]) == ("Idempotency-Key", "header")
     assert "400" in operation["responses"]
     assert "409" in operation["responses"]
+
+
+@pytest.mark.parametrize("store", ["aiosqlite"], indirect=True)
+async def test_two_dependencies_for_keys_are_the_developers_mistake(rig: Rig) -> None:
+    """Whose would the key be? Neither request is executed, and the message says what to do."""
+    router = APIRouter(dependencies=[Depends(rig.alchemy.idempotency(principal=PUBLIC))])
+    inner = Depends(rig.alchemy.idempotency(principal=caller, required=True))
+
+    @router.post("/", dependencies=[inner])
+    async def write(session: Annotated[Any, Depends(rig.alchemy.provide_session())]) -> None:
+        session.add(Item(name="new"))
+
+    rig.app.include_router(router)
+    await rig.alchemy.get_config().create_all_metadata()
+    for headers in ({"idempotency-key": "k1"}, {}):
+        recording = await rig.call(headers={**headers, "x-user": "ann"})
+        assert isinstance(recording.error, errors.ConfigurationError)
+        assert str(recording.error).endswith("leave the other one out.")
+    assert rig.store.names == set()
+
+
+@pytest.mark.parametrize("store", ["aiosqlite"], indirect=True)
+async def test_websockets_of_a_router_that_takes_keys_are_left_alone(rig: Rig) -> None:
+    """Whatever the client sends as a key: a socket is no operation that could be repeated."""
+    router = APIRouter(dependencies=[Depends(rig.alchemy.idempotency(principal=PUBLIC))])
+
+    @router.websocket("/socket")
+    async def greet(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.close()
+
+    rig.app.include_router(router)
+    await rig.alchemy.get_config().create_all_metadata()
+    for headers in ({"idempotency-key": "k1"}, {}):
+        recording = await asgi.websocket(rig.app, "/socket", headers=headers)
+        assert recording.error is None
+        assert recording.types[0] == "websocket.accept"
 
 
 async def test_equal_arguments_give_one_dependency(rig: Rig) -> None:

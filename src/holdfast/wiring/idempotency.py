@@ -11,7 +11,7 @@ from fastapi import Depends, Header
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from holdfast.errors import ConfigurationError
 from holdfast.problems import Problem, ProblemResponse
@@ -40,6 +40,10 @@ Principal = Callable[..., Any] | Literal[Public.PUBLIC]
 
 _SUPPORTED = ("postgresql", "sqlite", "mysql", "mariadb")
 _PURGE_EVERY = 60.0
+_TWICE = (
+    "Two different `alchemy.idempotency(...)` meet on this route, one of them on its router or its "
+    "application. A key can belong to one principal only: leave the other one out."
+)
 _DESCRIPTION = (
     "A value of your own, new for each operation. Sent again with the same content, the request is "
     "not executed again: it is answered as the first time."
@@ -91,8 +95,12 @@ class IdempotencyKeys:
             json_schema_extra={"minLength": 1, "maxLength": MOST_CHARACTERS},
         )
 
-        async def take(request: Request, caller: bytes) -> None:
+        async def take(request: HTTPConnection, caller: bytes) -> None:
+            if not isinstance(request, Request):
+                return  # a WebSocket of the same router
             transaction = request_transaction(request.scope, self._owner)
+            if transaction.takes_key:
+                raise ConfigurationError(_TWICE)
             transaction.takes_key = True
             key = key_of(request.scope, required=required)
             if isinstance(key, Problem):
@@ -102,7 +110,7 @@ class IdempotencyKeys:
 
         if isinstance(principal, Public):
 
-            async def take_public_key(request: Request, key: Any = None) -> None:
+            async def take_public_key(request: HTTPConnection, key: Any = None) -> None:
                 del key
                 await take(request, b"")
 
@@ -111,7 +119,7 @@ class IdempotencyKeys:
             name = f"{principal.__module__}.{getattr(principal, '__qualname__', principal)}"
 
             async def take_key_of_principal(
-                request: Request, principal: Any, key: Any = None
+                request: HTTPConnection, principal: Any, key: Any = None
             ) -> None:
                 del key
                 await take(request, f"{name}\0{_id_of(principal, name)}".encode())
