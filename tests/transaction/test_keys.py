@@ -274,6 +274,13 @@ async def test_concurrent_duplicates_are_executed_once(service: Service) -> None
 REPLAYED = "idempotency-replayed"
 
 
+@pytest.mark.parametrize("store", ["psycopg-sync", "pysqlite"], indirect=True)
+async def test_waiting_for_keys_does_not_keep_others_from_committing(service: Service) -> None:
+    """Many more requests than connections, on a sync engine: none waits in vain for a thread."""
+    found = await asyncio.gather(*(service.post(f"k{n}", f"row {n}") for n in range(60)))
+    assert Counter(one.status for one in found) == {201: 60}
+
+
 @pytest.mark.parametrize("store", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
 async def test_waiting_for_another_request_ends(rig: Rig) -> None:
     """A request whose key is long in use is answered 409, and may come back."""

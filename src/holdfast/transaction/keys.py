@@ -1,8 +1,13 @@
 """Taking the idempotency key of a request, or answering it from what is stored under the key."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
+from anyio.to_thread import run_sync
 from sqlalchemy.exc import DBAPIError, NoResultFound
+from sqlalchemy.orm import Session
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
@@ -10,14 +15,17 @@ from holdfast.problems import Problem, ProblemResponse
 from holdfast.transaction import metrics
 from holdfast.transaction.claim import Claim
 from holdfast.transaction.failure import is_locked
-from holdfast.transaction.idempotency import HEADER, KEY_IN_PROGRESS, KeyTable, digest
+from holdfast.transaction.idempotency import HEADER, KEY_IN_PROGRESS, KeyTable, Stored, digest
 from holdfast.transaction.request import RequestTransaction
 from holdfast.transaction.retry import Retry
-from holdfast.transaction.unit import SessionSource
+from holdfast.transaction.unit import AnyUnit, AsyncUnit, SessionSource
 
 __all__ = ("MOST_CHARACTERS", "key_of", "take_key")
 
 MOST_CHARACTERS = 255
+
+_THREADS = 40
+_limiter: RunVar[CapacityLimiter] = RunVar("holdfast_key_threads")
 
 _MISSING = Problem(
     "idempotency-key-missing",
@@ -99,7 +107,7 @@ async def take_key(
     # The handler has done nothing yet, so a conflict about the key may be repeated in any case.
     transaction.retry = policy or Retry()
     try:
-        stored = await unit.run(lambda session: keys.claim(session, key, fingerprint))
+        stored = await _claim(unit, lambda session: keys.claim(session, key, fingerprint))
     except NoResultFound:
         transaction.divert(ProblemResponse(KEY_IN_PROGRESS))
     except DBAPIError as error:
@@ -118,3 +126,18 @@ async def take_key(
     else:
         metrics.replayed()
         transaction.divert(stored.answer.response())
+
+
+async def _claim(unit: AnyUnit, claim: Callable[[Session], Stored | None]) -> Stored | None:
+    """Run a claim where it may wait.
+
+    It may wait for a connection and for another request, whose COMMIT must find a thread meanwhile.
+    """
+    if isinstance(unit, AsyncUnit):
+        return await unit.run(claim)
+    try:
+        limiter = _limiter.get()
+    except LookupError:
+        limiter = CapacityLimiter(_THREADS)
+        _limiter.set(limiter)
+    return await run_sync(claim, unit.session, limiter=limiter)
