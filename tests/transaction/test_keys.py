@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Response, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
-from sqlalchemy import delete, insert, select
+from sqlalchemy import MetaData, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -473,6 +473,20 @@ async def test_a_missing_table_is_found_at_start_up(store: Store) -> None:
         with pytest.raises(errors.ConfigurationError, match="create_all=True"):
             async with rig.alchemy.lifespan(rig.app):
                 pass
+
+
+@pytest.mark.parametrize("store", ["asyncpg", "psycopg-sync"], indirect=True)
+async def test_the_table_is_in_the_schema_of_its_metadata(store: Store) -> None:
+    """Where tables have a schema by default the keys are there too, for any number of routes."""
+    store.database.query("CREATE SCHEMA IF NOT EXISTS shop")
+    with opened(store, metadata=MetaData(schema="shop"), create_all=True) as rig:
+        service = Service(rig)
+        rig.alchemy.idempotency(principal=caller, wait=1)
+        await rig.alchemy.on_startup()
+        await rig.alchemy.prepare()
+        await service.post("k1")
+        assert (await service.post("k1")).headers[REPLAYED] == "true"
+    store.database.query("DROP SCHEMA shop CASCADE")
 
 
 @pytest.mark.parametrize("store", ["aiosqlite"], indirect=True)

@@ -134,8 +134,9 @@ def digest(*parts: bytes) -> str:
 
 def key_table(metadata: MetaData) -> Table:
     """Return the table of keys, which is added to the metadata where it is not there yet."""
-    if TABLE_NAME in metadata.tables:
-        return metadata.tables[TABLE_NAME]
+    name = f"{metadata.schema}.{TABLE_NAME}" if metadata.schema else TABLE_NAME
+    if name in metadata.tables:
+        return metadata.tables[name]
     return Table(
         TABLE_NAME,
         metadata,

@@ -159,15 +159,22 @@ class IdempotencyKeys:
         engine = self._config.get_engine()
         if isinstance(engine, AsyncEngine):
             async with engine.connect() as connection:
-                found = await connection.run_sync(_has_table)
+                found = await connection.run_sync(self._has_table)
         else:
-            found = await run_in_threadpool(_is_table_in, engine)
+            found = await run_in_threadpool(self._is_table_in, engine)
         if not found:
             raise ConfigurationError(
                 f"The table {TABLE_NAME} of idempotency keys is missing on bind "
                 f"{self._config.bind_key!r}. Create it with a migration (`alchemy make-migrations` "
                 "finds it), or set `create_all=True`."
             )
+
+    def _has_table(self, connection: Connection) -> bool:
+        return inspect(connection).has_table(TABLE_NAME, schema=self._keys.table.schema)
+
+    def _is_table_in(self, engine: Engine) -> bool:
+        with engine.connect() as connection:
+            return self._has_table(connection)
 
     def _purge_here(self) -> None:
         with self._block() as session:
@@ -176,15 +183,6 @@ class IdempotencyKeys:
     def _block(self) -> TransactionBlock:
         owner = self._owner
         return TransactionBlock(self._config, owner.commit_timeout, owner.statement_timeout)
-
-
-def _has_table(connection: Connection) -> bool:
-    return inspect(connection).has_table(TABLE_NAME)
-
-
-def _is_table_in(engine: Engine) -> bool:
-    with engine.connect() as connection:
-        return _has_table(connection)
 
 
 def _id_of(principal: Any, name: str) -> str:
