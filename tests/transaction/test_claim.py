@@ -15,7 +15,7 @@ from holdfast import PUBLIC, AdvancedAlchemy, SQLAlchemyAsyncConfig
 from holdfast.testing import fail_next_commit
 from tests import asgi
 from tests.recording import Recording
-from tests.transaction.rig import Rig, on_session, opened
+from tests.transaction.rig import Rig, on_session, opened, until
 from tests.transaction.store import Base, Item, Store
 
 KEY = {"idempotency-key": "k1"}
@@ -97,6 +97,29 @@ async def test_a_key_lost_to_another_request_undoes_the_second_try(rig: Rig, com
     assert code(await slow) == (409, "idempotency-key-in-progress")
     assert fast.json == "row 1"
     assert rig.store.names == {"row 1"}
+
+
+@pytest.mark.parametrize("store", ["aiosqlite", "asyncpg", "psycopg", "asyncmy"], indirect=True)
+async def test_a_request_can_be_cancelled_while_it_waits_for_its_key(rig: Rig) -> None:
+    """It ends as cancelled, and leaves no connection behind."""
+    entered, leave, cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @rig.app.post("/", dependencies=[keys(rig)])
+    async def write(session: Annotated[Any, Depends(rig.alchemy.provide_session())]) -> str:
+        await add(session, "new")
+        entered.set()
+        await leave.wait()
+        return "done"
+
+    first = asyncio.create_task(rig.call(headers=KEY))
+    await entered.wait()
+    second = asyncio.create_task(rig.call(headers=KEY, cancel=asgi.Cancel("native", cancelled)))
+    await asyncio.sleep(0.2)
+    cancelled.set()
+    assert isinstance((await second).error, asyncio.CancelledError)
+    leave.set()
+    assert (await first).json == "done"
+    await until(lambda: rig.store.checked_out == 0)
 
 
 async def test_what_follows_a_commit_is_not_committed_with_the_key(rig: Rig) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -27,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 from starlette.types import Message
@@ -272,6 +273,8 @@ def _patience(session: Session, seconds: float) -> Generator[None]:
         yield
     except BaseException:
         if name != "postgresql":
-            session.execute(text(write.format(before)))
+            # Of a connection that is lost, or was given up with the task, nothing is left to set.
+            with suppress(SQLAlchemyError):
+                session.execute(text(write.format(before)))
         raise
     session.execute(text(write.format(before)))
