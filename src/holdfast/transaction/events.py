@@ -98,6 +98,10 @@ def _after_transaction_end(session: Session, transaction: SessionTransaction) ->
     guard = guard_of(session)
     if guard is None or transaction.parent is not None:
         return
+    for ended in guard.unit.connections:
+        # What the guard leads to, an error's traceback for one, may lead back to the connection,
+        # and an entry whose value holds its key would stay for good.
+        _guards.pop(ended, None)
     guard.unit.forget_transaction()
 
 

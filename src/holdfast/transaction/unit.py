@@ -134,6 +134,7 @@ class Unit(ABC, Generic[SessionT]):
             lift(limit)
         self.limits.clear()
         self.writes = 0
+        self.writing = None
 
     def unflushed(self) -> dict[int, object]:
         """Return the objects that wait for a flush, by identity."""
