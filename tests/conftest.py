@@ -28,6 +28,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 
 import pytest
+from advanced_alchemy.base import metadata_registry
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -72,6 +73,17 @@ def require(config: pytest.Config, engine: str) -> None:
     if os.environ.get("CI") == "true" or os.environ.get("HOLDFAST_REQUIRE_ENGINES") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tables_of_its_own() -> Generator[None]:
+    """Keep a module's tables to itself.
+
+    Advanced Alchemy makes the `metadata` of a configuration that of its bind key, for all others.
+    """
+    tables = metadata_registry.get(None)
+    yield
+    metadata_registry.set(None, tables)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from holdfast.transaction.failure import problem_for
 from holdfast.transaction.kinds import OUTCOME_UNKNOWN, STALE
 from holdfast.transaction.violation import Statement
 
-__all__ = ("has_catch_all", "instead_of", "problem_response")
+__all__ = ("Diverted", "has_catch_all", "instead_of", "problem_response")
 
 logger = logging.getLogger("holdfast.transaction")
 
@@ -27,6 +27,10 @@ _REPEAT_FOR_OUTCOME = (
     "The result of the commit was lost: the change may or may not have been made. "
     "Repeat the request with the same key to learn which, and to have it made once."
 )
+
+
+class Diverted(Exception):  # noqa: N818 - unwinds the application; nobody handles it
+    """Raised to unwind an application whose answer was decided on beside it."""
 
 
 async def instead_of(

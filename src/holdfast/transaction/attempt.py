@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.problems import Problem
 from holdfast.transaction import metrics
-from holdfast.transaction.answers import has_catch_all, instead_of, problem_response
+from holdfast.transaction.answers import Diverted, has_catch_all, instead_of, problem_response
 from holdfast.transaction.failure import is_conflict, problem_for
 from holdfast.transaction.hooks import run_hooks
 from holdfast.transaction.idempotency import Answer
@@ -19,7 +19,7 @@ from holdfast.transaction.left_over import route_name
 from holdfast.transaction.original import Original
 from holdfast.transaction.owner import Owner
 from holdfast.transaction.progress import current_progress
-from holdfast.transaction.request import SCOPE_KEY, Diverted, RequestTransaction
+from holdfast.transaction.request import SCOPE_KEY, RequestTransaction
 from holdfast.transaction.retry import Retry
 
 __all__ = ("Attempt", "begin", "log_repetition")

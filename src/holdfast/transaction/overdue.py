@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
+from contextvars import Context
 from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -54,7 +55,7 @@ class Watch:
     def _look_later(self) -> None:
         if not self._looking:
             self._looking = True
-            asyncio.get_running_loop().call_later(_INTERVAL, self._look)
+            asyncio.get_running_loop().call_later(_INTERVAL, self._look, context=Context())
 
     def _look(self) -> None:
         self._looking = False
@@ -100,29 +101,32 @@ async def outwait_endings(seconds: float) -> None:
         await asyncio.wait(tasks, timeout=remaining)
 
 
-def break_off(driver_connection: Any) -> bool:
+def break_off(driver_connection: Any, *, ask: bool = True) -> bool:
     """End whatever a thread is waiting for on a driver's connection, in a thread of its own.
 
-    The server is asked to stop the statement, which it would otherwise do to its end before it
-    notices that nobody listens; then the socket is shut down, so that the driver sees what it sees
-    when the server goes.
+    Its socket is shut down, so that the driver sees what it sees when the server goes.
+
+    Args:
+        driver_connection: What the pool knows by that name.
+        ask: Whether the server is asked first to stop what it does. It would go on to the end of
+            the statement otherwise, and only then notice that nobody listens.
 
     Returns:
         Whether there is a socket; not every driver has one, or tells.
     """
     if getattr(driver_connection, "fileno", None) is None:
         return False
-    Thread(target=_break_off, args=(driver_connection,), daemon=True).start()
+    Thread(target=_break_off, args=(driver_connection, ask), daemon=True).start()
     return True
 
 
-def _break_off(driver_connection: Any) -> None:
+def _break_off(driver_connection: Any, ask: bool) -> None:
     # Drivers have errors of their own for a connection that is closed already.
     with suppress(Exception):
-        ask = getattr(driver_connection, "cancel_safe", None)
+        cancel = getattr(driver_connection, "cancel_safe", None) if ask else None
         try:
-            if ask is not None:
-                ask(timeout=_ASKING)
+            if cancel is not None:
+                cancel(timeout=_ASKING)
         finally:
             with socket.socket(fileno=os.dup(driver_connection.fileno())) as same:
                 same.shutdown(socket.SHUT_RDWR)

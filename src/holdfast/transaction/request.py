@@ -16,6 +16,7 @@ from holdfast.errors import (
     UncommittedChangesError,
 )
 from holdfast.problems import ProblemResponse
+from holdfast.transaction.answers import Diverted
 from holdfast.transaction.events import watch
 from holdfast.transaction.failure import is_conflict
 from holdfast.transaction.guard import Guard
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from holdfast.transaction.idempotency import Answer
     from holdfast.transaction.original import Original
 
-__all__ = ("SCOPE_KEY", "Diverted", "RequestTransaction", "request_transaction")
+__all__ = ("SCOPE_KEY", "RequestTransaction", "request_transaction")
 
 logger = logging.getLogger("holdfast.transaction")
 
@@ -44,10 +45,6 @@ _KEY = HEADER.lower().encode()
 
 SCOPE_KEY = "holdfast.transactions"
 """Where a scope holds its transactions, by owner. Written by the boundary, read by sessions."""
-
-
-class Diverted(Exception):  # noqa: N818 - unwinds the application; nobody handles it
-    """Raised to unwind an application whose answer was decided on beside it."""
 
 
 class RequestTransaction:
@@ -154,7 +151,7 @@ class RequestTransaction:
 
     @property
     def is_open(self) -> bool:
-        """Whether the transaction can still be ended one way or the other."""
+        """Whether the transaction can still be ended."""
         return self.progress.phase is Phase.OPEN
 
     def refuse_ignored_key(self) -> None:
@@ -271,13 +268,12 @@ class RequestTransaction:
             except TimeoutError:
                 logger.warning("Closing sessions did not end in time; connections are discarded")
         else:
-            # Nothing is sent, so nothing can be cut short.
-            await self._close()
+            await self._close()  # nothing is sent, so nothing can be cut short
         if late:
             raise ResponseStartedError("the objects that were added, changed or deleted since")
 
     def _cut(self) -> bool:
-        return sum(unit.cut() for _, unit in self._units.values()) > 0
+        return any([unit.cut() for _, unit in self._units.values()])
 
     async def _close(self) -> None:
         for _, unit in self._units.values():

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any, TypeVar
 
 import anyio
@@ -19,8 +20,7 @@ _under_way: set[asyncio.Task[Any]] = set()
 
 
 # What an operation gets to unwind after its connections were cut, and a driver to obey.
-_UNWINDING = 0.5
-_AGAIN = 0.25
+_UNWINDING = 0.25
 
 
 async def finish(
@@ -87,7 +87,8 @@ async def _done_or_late(task: asyncio.Task[Any], deadline: float) -> None:
             waiter.set_result(None)
 
     task.add_done_callback(wake)
-    timer = loop.call_at(deadline, wake)
+    # A timer that is cancelled stays with the loop until its time, and with it its context.
+    timer = loop.call_at(deadline, wake, context=Context())
     try:
         await waiter
     finally:
@@ -130,7 +131,7 @@ def _insist(task: asyncio.Task[Any]) -> None:
     """
     if not task.done():
         task.cancel()
-        asyncio.get_running_loop().call_later(_AGAIN, _insist, task)
+        asyncio.get_running_loop().call_later(_UNWINDING, _insist, task, context=Context())
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

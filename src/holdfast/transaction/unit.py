@@ -241,7 +241,9 @@ class SyncUnit(Unit[Session]):
     @override
     def cut(self) -> bool:
         alive = [one for one in self.connections if not (one.closed or one.invalidated)]
-        return sum(break_off(one.connection.driver_connection) for one in alive) > 0
+        # A COMMIT is not called back: its outcome would be no more certain for that.
+        ask = not self.committing
+        return sum(break_off(one.connection.driver_connection, ask=ask) for one in alive) > 0
 
     @override
     async def run(self, call: Callable[[Session], T]) -> T:
