@@ -273,7 +273,7 @@ class RequestTransaction:
             raise ResponseStartedError("the objects that were added, changed or deleted since")
 
     def _cut(self) -> bool:
-        return any([unit.cut() for _, unit in self._units.values()])
+        return sum(unit.cut() for _, unit in self._units.values()) > 0
 
     async def _close(self) -> None:
         for _, unit in self._units.values():
