@@ -6,18 +6,22 @@ RUN := $(VENV)/bin/python -m
 PAGES := $(wildcard README.md docs)
 UV := $(shell command -v uv 2>/dev/null)
 
+# `make test-lowest` names a file of versions here.
+LIMITS = $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+
 OLD_PYTHON = Holdfast needs Python 3.11 or newer, which `$(PYTHON)` is not. \
 	Name another one: make PYTHON=python3.12 ...
 
 ifdef UV
 NEW_VENV = uv venv --quiet --python $(if $(filter file,$(origin PYTHON)),'>=3.11',$(PYTHON)) $(VENV)
-ADD = uv pip install --quiet --python $(VENV)/bin/python
+ADD = uv pip install --quiet --python $(VENV)/bin/python $(LIMITS)
 else
 NEW_VENV = $(PYTHON) -m venv $(VENV) && $(RUN) pip install --quiet --upgrade 'pip>=25.1'
-ADD = $(RUN) pip install --quiet
+ADD = $(RUN) pip install --quiet $(LIMITS)
 endif
 
-.PHONY: help install demo test test-fast format format-check lint types docs check bench bench-quick faults faults-quick
+.PHONY: help install demo test test-fast test-lowest test-pythons format format-check lint types \
+	docs check bench bench-quick faults faults-quick
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +36,12 @@ test: $(VENV)/.dev ## run every test, on every engine that is installed
 
 test-fast: $(VENV)/.dev ## run the tests that need no database server, up to the first failure
 	$(RUN) pytest -q -x -k 'not postgres and not asyncpg and not psycopg and not mariadb and not asyncmy and not galera'
+
+test-lowest: | $(VENV)/bin/python ## run every test on the lowest versions that are declared
+	@MAKE='$(MAKE)' $(RUN) tests.versions lowest
+
+test-pythons: | $(VENV)/bin/python ## run every test on each Python from 3.11 up that is found
+	@MAKE='$(MAKE)' $(RUN) tests.versions pythons
 
 format: $(VENV)/.dev ## rewrite the code in the project's format
 	$(RUN) ruff check --quiet --select I --fix

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, status
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from examples.airports.models import Airport
 from examples.airports.schemas import (
@@ -40,7 +41,8 @@ DATABASE_URL = os.environ.get("AIRPORTS_URL") or str(
     URL.create("sqlite+aiosqlite", database=str(DATABASE))
 )
 
-app = FastAPIOffline(title="Airports", redoc_url=None, max_body_size=1024 * 1024)
+app = FastAPIOffline(title="Airports", redoc_url=None)
+app.add_middleware(RequestBodyLimitMiddleware, max_body_size=1024 * 1024)
 problems.install(app)
 alchemy = AdvancedAlchemy(
     config=SQLAlchemyAsyncConfig(

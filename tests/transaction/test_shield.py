@@ -71,13 +71,21 @@ async def test_a_statement_under_way_is_undone(rig: Rig, how: How) -> None:
 async def test_a_commit_under_way_finishes(rig: Rig, how: How) -> None:
     """Cancelled inside a COMMIT that takes its time: the row is there, the pool is clean."""
     when = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    # Sent right after this event, however long it took a busy machine to come so far.
+    @event.listens_for(rig.store.sync_engine, "commit")
+    def cancel_within(conn: Any) -> None:
+        loop.call_soon_threadsafe(set_soon, when, 0.1)
 
     async def work(session: Any) -> None:
         await on_session(session, lambda one: one.add(Item(name="new")))
-        set_soon(when, 0.1)
 
-    with slow_commits(rig.store.database):
-        recording = await run(rig, how, when, work)
+    try:
+        with slow_commits(rig.store.database):
+            recording = await run(rig, how, when, work)
+    finally:
+        event.remove(rig.store.sync_engine, "commit", cancel_within)
     assert recording.cancelled
     assert rig.happened[0] == "COMMIT"
     assert rig.store.names == {"new"}
