@@ -27,6 +27,9 @@ from holdfast.errors import ConfigurationError
 from holdfast.wiring.sessions import AnyConfig
 from tests import asgi
 from tests.engines.database import Database
+from tests.engines.postgres import PostgresServer
+from tests.engines.proxy import Proxy
+from tests.recording import Recording
 from tests.transaction.rig import on_session
 from tests.wiring.authors import any_config
 
@@ -210,3 +213,39 @@ async def test_a_restarted_pool_is_watched_still(
             await engine.connect()
     assert "bind 'default', without success" in caplog.text
     await engine.dispose()
+
+
+async def test_a_server_that_does_not_answer_is_given_up(postgres: PostgresServer) -> None:
+    """A black hole is a 503 after five seconds, and leaves nobody in the pool."""
+
+    async def refused(backend: str, port: int) -> Recording:
+        url = postgres.url(backend.removesuffix("-sync"), "postgres", port=port)
+        async with crowded(Database(backend, url, "postgres")) as app, asyncio.timeout(6.5):
+            return await asgi.request(app, "GET", "/0")
+
+    async with Proxy(postgres.port) as proxy:
+        proxy.black_hole()
+        drivers = ("asyncpg", "psycopg", "psycopg-sync")
+        answers = await asyncio.gather(*(refused(driver, proxy.port) for driver in drivers))
+    for answer in answers:
+        assert answer.status == 503
+        assert answer.json["type"] == "urn:holdfast:problem:database-unavailable"
+
+
+def timeout_of(url: str, **connect_args: Any) -> Any:
+    options = EngineConfig(connect_args=connect_args) if connect_args else EngineConfig()
+    config = SQLAlchemyAsyncConfig(connection_string=url, engine_config=options)
+    arguments = config.engine_config_dict.get("connect_args", {})
+    return arguments.get("timeout", arguments.get("connect_timeout"))
+
+
+def test_a_connect_timeout_of_ones_own_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is among the arguments, in the URL or in libpq's environment."""
+    asyncpg, psycopg = (f"postgresql+{driver}://one@two/three" for driver in ("asyncpg", "psycopg"))
+    assert (timeout_of(asyncpg), timeout_of(psycopg)) == (5, 5)
+    assert timeout_of(asyncpg, timeout=60) == 60
+    assert timeout_of(psycopg, connect_timeout=60) == 60
+    assert timeout_of(f"{psycopg}?connect_timeout=60") is None
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "60")
+    assert (timeout_of(asyncpg), timeout_of(psycopg)) == (5, None)
+    assert timeout_of("sqlite+aiosqlite:///some.sqlite") is None

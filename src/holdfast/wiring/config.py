@@ -18,7 +18,7 @@ from holdfast.transaction.left_over import commits
 from holdfast.wiring.engine import EngineConfig
 from holdfast.wiring.mistakes import check_choice, wrong_driver
 from holdfast.wiring.pgbouncer import behind_pgbouncer
-from holdfast.wiring.pool import bounded_pool
+from holdfast.wiring.pool import bounded_connect, bounded_pool
 from holdfast.wiring.sqlite import SQLitePragmas
 from holdfast.wiring.tables import create_missing_tables, outlasting_races
 
@@ -269,7 +269,7 @@ def _engine_options(
 ) -> dict[str, Any]:
     if config.pgbouncer and config.connection_string is not None:
         options = behind_pgbouncer(config.connection_string, options)
-    return bounded_pool(config, options)
+    return bounded_pool(config, bounded_connect(config, options))
 
 
 def _decide_listeners(config: SQLAlchemyAsyncConfig | SQLAlchemySyncConfig) -> None:

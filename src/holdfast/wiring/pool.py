@@ -1,6 +1,7 @@
-"""Pools that do not let a request wait for long, and say so when one did."""
+"""Connections that are not waited for long: from the pool, which says so, and from the server."""
 
 import logging
+import os
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,12 +15,21 @@ if TYPE_CHECKING:
 
     from holdfast.wiring.sessions import AnyConfig
 
-__all__ = ("bounded_pool",)
+__all__ = ("bounded_connect", "bounded_pool")
 
 logger = logging.getLogger("holdfast.pool")
 
 # Seconds after which a wait is worth a line, whether it ended well or not.
 _LONG = 0.25
+
+# Seconds that a server has to accept a connection. By themselves asyncpg takes 60, psycopg 130.
+_CONNECTING = 5
+_CONNECT_TIMEOUTS = {
+    "asyncpg": "timeout",
+    "psycopg": "connect_timeout",
+    "psycopg_async": "connect_timeout",
+    "psycopg2": "connect_timeout",
+}
 
 
 class _Watched(QueuePool):
@@ -55,9 +65,7 @@ def bounded_pool(config: "AnyConfig", options: dict[str, Any]) -> dict[str, Any]
             alone.
         options: Those of ``create_engine`` so far; a ``pool_timeout`` among them stays.
     """
-    if config.create_engine_callable not in {create_engine, create_async_engine}:
-        return options
-    if config.connection_string is None or options.get("pool") is not None:
+    if not _makes_engine(config) or options.get("pool") is not None:
         return options
     pool = options.get("poolclass") or _default_pool(config)
     if not issubclass(pool, QueuePool):
@@ -66,6 +74,29 @@ def bounded_pool(config: "AnyConfig", options: dict[str, Any]) -> dict[str, Any]
     key = config.bind_key or "default"
     watched = type(pool.__name__, (_Watched, pool), {"bind_key": key, "__module__": __name__})
     return {"pool_timeout": config.pool_timeout, **options, "poolclass": watched}
+
+
+def bounded_connect(config: "AnyConfig", options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of an engine with a bounded wait for a server that does not answer.
+
+    Args:
+        config: The database. Its URL may say how long, as may libpq's environment.
+        options: Those of ``create_engine`` so far; what their ``connect_args`` say stays.
+    """
+    if not _makes_engine(config):
+        return options
+    url = make_url(cast("str", config.connection_string))
+    name = _CONNECT_TIMEOUTS.get(url.get_driver_name())
+    if name is None or name in url.query:
+        return options
+    if name == "connect_timeout" and "PGCONNECT_TIMEOUT" in os.environ:
+        return options
+    return {**options, "connect_args": {name: _CONNECTING, **options.get("connect_args", {})}}
+
+
+def _makes_engine(config: "AnyConfig") -> bool:
+    makers = {create_engine, create_async_engine}
+    return config.connection_string is not None and config.create_engine_callable in makers
 
 
 def _default_pool(config: "AnyConfig") -> type[Any]:
