@@ -15,22 +15,28 @@ SHOP = '''
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from holdfast import PUBLIC, AdvancedAlchemy, base
-from holdfast import AlembicAsyncConfig, SQLAlchemyAsyncConfig
+from holdfast import PUBLIC, AdvancedAlchemy, AlembicAsyncConfig, SQLAlchemyAsyncConfig
 
 
-class Sale(base.BigIntBase):
+class Base(DeclarativeBase):
+    """Tables of its own, that no other test sees."""
+
+
+class Sale(Base):
     """Something that was sold."""
 
+    __tablename__ = "sale"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
     article: Mapped[str]
 
 
 alchemy = SQLAlchemyAsyncConfig(
     connection_string="{url}",
     commit_mode="autocommit",
-    metadata=Sale.metadata,
+    metadata=Base.metadata,
     alembic_config=AlembicAsyncConfig(script_location="migrations"),
 )
 app = FastAPI()
