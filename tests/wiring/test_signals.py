@@ -15,6 +15,10 @@ from tests.transaction.rig import until
 
 CLIENTS = 12
 
+two_drivers = pytest.mark.parametrize(
+    "postgres_database", ["asyncpg", "psycopg-sync"], indirect=True
+)
+
 
 @pytest.fixture
 def server(postgres_database: Database, request: pytest.FixtureRequest) -> Generator[Uvicorn]:
@@ -81,7 +85,11 @@ async def test_requests_at_work_are_finished(server: Uvicorn, postgres_database:
     await until(lambda: backends(postgres_database) == 0)
 
 
-@pytest.mark.parametrize("in_database", [False, True])
+@pytest.mark.parametrize(
+    ("postgres_database", "in_database"),
+    [("asyncpg", False), ("asyncpg", True), ("psycopg", True), ("psycopg-sync", True)],
+    indirect=["postgres_database"],
+)
 @pytest.mark.parametrize("server", [1], indirect=True)
 async def test_what_takes_too_long_is_undone(
     server: Uvicorn, postgres_database: Database, *, in_database: bool
@@ -98,6 +106,7 @@ async def test_what_takes_too_long_is_undone(
     await until(lambda: backends(postgres_database) == 0)
 
 
+@two_drivers
 async def test_a_stop_under_load_loses_nothing(
     server: Uvicorn, postgres_database: Database
 ) -> None:
@@ -111,6 +120,7 @@ async def test_a_stop_under_load_loses_nothing(
     await until(lambda: backends(postgres_database) == 0)
 
 
+@two_drivers
 async def test_a_kill_under_load_loses_nothing(
     server: Uvicorn, postgres_database: Database
 ) -> None:

@@ -176,7 +176,8 @@ def _holds_some(pool: Any) -> bool:
 
 
 def _too_many(error: BaseException) -> bool:
-    original = error.orig if isinstance(error, DBAPIError) else None
+    # SQLAlchemy 2.0 passes on what asyncpg raises as it connects.
+    original = error.orig if isinstance(error, DBAPIError) else error
     codes = {getattr(original, "sqlstate", None), *getattr(original, "args", ())[:1]}
     words = str(original)
     return not _TOO_MANY.isdisjoint(codes) or any(part in words for part in _TOO_MANY_WORDS)
