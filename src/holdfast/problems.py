@@ -10,7 +10,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from typing_extensions import override
 
-__all__ = ("MEDIA_TYPE", "PROBLEM_SCHEMA", "Problem", "ProblemResponse", "install")
+from holdfast.errors import HoldfastError
+
+__all__ = ("MEDIA_TYPE", "PROBLEM_SCHEMA", "Problem", "ProblemError", "ProblemResponse", "install")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -75,6 +77,20 @@ class Problem:
             "detail": self.detail,
             **self.extensions,
         }
+
+
+class ProblemError(HoldfastError):
+    """Raised to answer a request with a problem; what the request has changed is rolled back.
+
+    Args:
+        problem: What to tell the client.
+    """
+
+    code = "problem"
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
 
 
 class ProblemResponse(JSONResponse):

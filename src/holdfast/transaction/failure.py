@@ -13,7 +13,7 @@ from holdfast.errors import (
     TransactionTimeoutError,
     UncommittedChangesError,
 )
-from holdfast.problems import Problem
+from holdfast.problems import Problem, ProblemError
 from holdfast.transaction.connecting import POOL_EXHAUSTED, failed_to_connect
 from holdfast.transaction.details import describe
 from holdfast.transaction.kinds import (
@@ -131,7 +131,7 @@ def problem_for(
             database error has an answer.
         statement_of: Gives the statement that met an error, for errors that were recorded.
     """
-    own = _BY_CLASS.get(type(error))
+    own = error.problem if isinstance(error, ProblemError) else _BY_CLASS.get(type(error))
     if own is not None:
         return own
     unconnected = next(filter(failed_to_connect, _chain(error)), None)

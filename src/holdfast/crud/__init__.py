@@ -1,0 +1,1 @@
+"""Generated routes: complete, and made of public pieces."""
