@@ -15,11 +15,12 @@ _SUCCESS = range(200, 300)
 _REDIRECTION = range(300, 400)
 
 
-def commits(source: SessionSource, status: int) -> bool:
-    """Tell whether a status commits under a database's commit mode."""
-    if source.commit_mode == "autocommit":
+def commits(source: SessionSource, status: int, mode: str | None = None) -> bool:
+    """Tell whether a status commits under a commit mode: the request's own, or the database's."""
+    mode = mode or source.commit_mode
+    if mode == "autocommit":
         return status in _SUCCESS
-    if source.commit_mode == "autocommit_include_redirect":
+    if mode == "autocommit_include_redirect":
         return status in _SUCCESS or status in _REDIRECTION
     return False
 

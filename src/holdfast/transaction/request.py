@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from holdfast.errors import (
     CommitOutcomeUnknownError,
     OutsideBoundaryError,
-    PartialCommitError,
     ResponseStartedError,
     TransactionTimeoutError,
     UncommittedChangesError,
 )
 from holdfast.problems import ProblemResponse
 from holdfast.transaction.answers import Diverted
+from holdfast.transaction.ending import commit_in_turn, rehearse
 from holdfast.transaction.events import watch
 from holdfast.transaction.failure import is_conflict
 from holdfast.transaction.guard import Guard
@@ -60,6 +60,8 @@ class RequestTransaction:
         original: The request as it arrived.
         timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
         retry: Whether the request may be run again, and how often.
+        commit_mode: Who commits; None for each database's own rule.
+        rehearsal: Whether a success is rolled back as well, because its client asked for that.
         diverted: The answer that was decided on beside the application.
         takes_key: Whether the request's idempotency key, if any, was looked at.
         claim: The key that the request has claimed.
@@ -77,6 +79,8 @@ class RequestTransaction:
         self.original = original
         self.timeout = owner.commit_timeout
         self.retry = owner.retry if scope.get("method") in SAFE_METHODS else None
+        self.commit_mode: str | None = None
+        self.rehearsal = False
         self.diverted: Response | None = None
         self.takes_key = False
         self.claim: Claim | None = None
@@ -208,7 +212,8 @@ class RequestTransaction:
         await ending()
 
     async def _settle(self, status: int, answer: "Answer | None") -> None:
-        committing = [unit for source, unit in self._units.values() if commits(source, status)]
+        mode = self.commit_mode
+        committing = [unit for src, unit in self._units.values() if commits(src, status, mode)]
         try:
             for source, unit in self._units.values():
                 if unit not in committing:
@@ -218,7 +223,10 @@ class RequestTransaction:
                 await unit.flush()
             if self.claim is not None:
                 await self.claim.keep_within(answer, committing)
-            await self._commit(committing)
+            if self.rehearsal:
+                await rehearse(committing)
+                committing = []
+            await commit_in_turn(committing)
             self._at_stake = False
             if self.claim is not None:
                 await self.claim.keep_apart(answer, committing)
@@ -228,17 +236,6 @@ class RequestTransaction:
         for _, unit in self._units.values():
             if unit not in committing:
                 await unit.rollback()
-
-    async def _commit(self, units: list[AnyUnit]) -> None:
-        committed: list[str] = []
-        for unit in units:
-            try:
-                await unit.commit()
-            except Exception as error:
-                if committed:
-                    raise PartialCommitError(committed, unit.key) from error
-                raise
-            committed.append(unit.key)
 
     async def _roll_back(self) -> None:
         for _, unit in self._units.values():

@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 
 from holdfast.transaction.idempotency import KeyTable, key_table
 from holdfast.transaction.retry import Retry
-from holdfast.wiring.config import metadata_of
+from holdfast.wiring.config import CommitMode, metadata_of
 from holdfast.wiring.databases import Databases
 from holdfast.wiring.filters import (
     DEPENDENCY_DEFAULTS,
@@ -23,7 +23,7 @@ from holdfast.wiring.filters import (
 )
 from holdfast.wiring.health import health_router
 from holdfast.wiring.idempotency import IdempotencyKeys, Principal
-from holdfast.wiring.route_options import checked_seconds, options_provider
+from holdfast.wiring.route_options import RouteOptions, checked_seconds, options_provider
 from holdfast.wiring.services import ServiceProvider, ServiceT, service_provider
 from holdfast.wiring.sessions import AnyConfig, engine_provider, session_of, session_provider
 
@@ -163,6 +163,8 @@ class AdvancedAlchemy(Databases):
         retry: Retry | bool | None = None,
         commit_timeout: float | None = None,
         statement_timeout: float | None = None,
+        commit_mode: CommitMode | None = None,
+        dry_run: bool = False,
     ) -> Provides[None]:
         """Return the dependency that sets the options of a route, a router or an application.
 
@@ -176,15 +178,15 @@ class AdvancedAlchemy(Databases):
                 does beside the database it then does more than once.
             commit_timeout: Seconds that COMMIT, ROLLBACK and closing may each take.
             statement_timeout: Seconds that one statement may run.
+            commit_mode: Who commits, whatever the configs say.
+            dry_run: Whether ``Prefer: tx=rollback`` has a success rolled back as well.
 
         Raises:
-            ConfigurationError: A time leaves no time.
+            ConfigurationError: A time leaves no time, or a mode is unknown.
         """
         policy = (self.retry or Retry()) if retry is True else retry
-        return self._once(
-            ("options", policy, commit_timeout, statement_timeout),
-            lambda: options_provider(self, policy, commit_timeout, statement_timeout),
-        )
+        made = RouteOptions(policy, commit_timeout, statement_timeout, commit_mode, dry_run)
+        return self._once(("options", made), lambda: options_provider(self, made))
 
     def idempotency(  # noqa: PLR0913 - one keyword for each thing that can be set
         self,

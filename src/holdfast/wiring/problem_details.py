@@ -17,12 +17,14 @@ from holdfast.problems import Problem, ProblemResponse
 from holdfast.wiring.body_limit import answer_too_large_bodies
 from holdfast.wiring.openapi import amend_document, declare, operations, routes_of
 
-__all__ = ("install_problems",)
+__all__ = ("ERROR_STATUSES", "http_problem", "install_problems", "validation_problem")
 
 # A megabyte of unknown fields would be answered with ten.
 _MOST_ERRORS = 100
 
-_ERRORS = frozenset(status.value for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST)
+ERROR_STATUSES = frozenset(
+    status.value for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST
+)
 
 # Those of RFC 9110, which Python has from 3.13 on.
 _PHRASES = {
@@ -62,24 +64,41 @@ def install_problems(app: Starlette) -> None:
 
 
 async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
-    if error.status_code not in _ERRORS:
+    if error.status_code not in ERROR_STATUSES:
         return await http_exception_handler(request, error)
+    response = http_problem(error)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers.update(_allow(request))
+    return response
+
+
+async def _answer_validation_error(_: Request, error: RequestValidationError) -> Response:
+    return validation_problem(error)
+
+
+def http_problem(error: HTTPException) -> ProblemResponse:
+    """Return the answer for an HTTP exception whose status is an error's.
+
+    Args:
+        error: The exception; a detail that is no text becomes the member ``errors``.
+    """
     status = HTTPStatus(error.status_code)
-    headers = dict(error.headers or {})
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers |= _allow(request)
     detail: Any = error.detail
     text = detail if isinstance(detail, str) else status.description or status.phrase
     extensions = {} if isinstance(detail, str) else {"errors": detail}
     phrase = _PHRASES.get(status, status.phrase)
     code = phrase.lower().replace(" ", "-")
-    problem = Problem(code, status, phrase, text, extensions=extensions)
-    response = ProblemResponse(problem)
-    response.headers.update(headers)
+    response = ProblemResponse(Problem(code, status, phrase, text, extensions=extensions))
+    response.headers.update(dict(error.headers or {}))
     return response
 
 
-async def _answer_validation_error(_: Request, error: RequestValidationError) -> Response:
+def validation_problem(error: RequestValidationError) -> ProblemResponse:
+    """Return the answer for a request that does not fit what is documented.
+
+    Args:
+        error: What FastAPI found, of which the first hundred are told.
+    """
     # Without `input`: it repeats what was sent, passwords and all.
     errors = [
         {"loc": list(item.get("loc", ())), "msg": item.get("msg", ""), "type": item.get("type", "")}

@@ -4,7 +4,8 @@ import inspect
 import logging
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from advanced_alchemy.service import (
     SQLAlchemyAsyncQueryService,
@@ -20,7 +21,10 @@ from holdfast.transaction.request import request_transaction
 from holdfast.wiring.config import SQLAlchemyAsyncConfig
 from holdfast.wiring.sessions import AnyConfig, SessionProvider
 
-__all__ = ("ServiceProvider", "ServiceT", "service_provider")
+if TYPE_CHECKING:
+    from holdfast.wiring.extension import AdvancedAlchemy
+
+__all__ = ("Provision", "ServiceProvider", "ServiceT", "provision_of", "service_provider")
 
 logger = logging.getLogger("holdfast.wiring")
 
@@ -36,6 +40,35 @@ _SYNC_CLASSES = (SQLAlchemySyncQueryService, SQLAlchemySyncRepositoryReadService
 _PLAIN_NEW = {vars(cls)["new"].__func__ for cls in (*_ASYNC_CLASSES, *_SYNC_CLASSES)}
 
 
+_PROVISION = "__holdfast_provision__"
+
+
+@dataclass(frozen=True)
+class Provision:
+    """What a service's provider was made from.
+
+    Attributes:
+        service_class: The service.
+        extension: The extension whose boundary commits its sessions.
+        config: Its database.
+    """
+
+    service_class: type[Any]
+    extension: "AdvancedAlchemy"
+    config: AnyConfig
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the service works on an async session."""
+        return isinstance(self.config, SQLAlchemyAsyncConfig)
+
+
+def provision_of(provider: object) -> Provision | None:
+    """Return what a provider was made from; None where `provide_service` did not make it."""
+    found = getattr(provider, _PROVISION, None)
+    return found if isinstance(found, Provision) else None
+
+
 class ServiceProvider(Protocol[ServiceT_co]):
     """A dependency that gives a service: FastAPI awaits it, or enters and leaves it."""
 
@@ -49,7 +82,7 @@ class ServiceProvider(Protocol[ServiceT_co]):
 def service_provider(
     service_class: type[ServiceT],
     *,
-    owner: object,
+    owner: "AdvancedAlchemy",
     config: AnyConfig,
     provide_session: SessionProvider,
     options: dict[str, Any],
@@ -98,7 +131,11 @@ def service_provider(
         async with _entered(service_class.new(session=session, **options)) as service:
             yield service
 
-    return provide_service if _makes_plain_instance(service_class) else provide_entered_service
+    provider: ServiceProvider[ServiceT] = (
+        provide_service if _makes_plain_instance(service_class) else provide_entered_service
+    )
+    setattr(provider, _PROVISION, Provision(service_class, owner, config))
+    return provider
 
 
 def _makes_plain_instance(service_class: Any) -> bool:
