@@ -1,0 +1,113 @@
+"""Deleting one row, or marking it as deleted, and taking the mark away."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import object_mapper
+
+from holdfast.query.attributes import Attribute, primary_key_of
+from holdfast.query.committed import PLAIN, Reload, as_committed, changed_attributes
+from holdfast.query.lookup import Lock, find
+from holdfast.query.preconditions import UNCONDITIONAL, Precondition
+from holdfast.query.scope import EVERY_ROW, RowScope, soft_delete_column
+from holdfast.query.services import flush, model_of, overrides, session_of
+from holdfast.query.waiting import finished
+
+__all__ = ("delete_row", "mark_deleted", "remove", "restore_row")
+
+
+def delete_row(
+    service: Any,
+    key: Any,
+    *,
+    scope: RowScope = EVERY_ROW,
+    precondition: Precondition = UNCONDITIONAL,
+    key_attributes: Sequence[Attribute] = (),
+) -> None:
+    """Delete one row; where its model has a column marked for that, set this to now instead.
+
+    A SELECT that locks the row, and a DELETE or UPDATE, beside what the mapper cascades to.
+
+    Args:
+        service: An Advanced Alchemy service, async or sync.
+        key: The row's key; a tuple where it has several parts.
+        scope: The rows that the request may touch.
+        precondition: What the request requires of the row's version.
+        key_attributes: The attributes of a natural key; without them it is the primary key.
+
+    Raises:
+        ProblemError: 404 for a row outside the scope, or one that is marked already; 412 where the
+            condition does not hold.
+    """
+    session, model = session_of(service), model_of(service)
+    soft = soft_delete_column(model)
+    lock: Lock = "delete" if soft is None else "update"
+    entity = find(session, model, key, scope, key_attributes=key_attributes, lock=lock)
+    precondition.check(entity)
+    if soft is None:
+        remove(service, entity)
+    else:
+        mark_deleted(entity, soft)
+        flush(service)
+
+
+def remove(service: Any, entity: Any) -> None:
+    """Delete a row that was found and locked, by the service's own ``delete`` where it has one."""
+    if not overrides(service, "delete") and not overrides(service.repository, "delete", "get"):
+        session_of(service).delete(entity)
+        flush(service)
+        return
+    identity = inspect(entity).identity
+    options: dict[str, Any] = {}
+    if len(identity) == 1:
+        (attribute,) = primary_key_of(object_mapper(entity).class_)
+        if attribute.key != service.repository.id_attribute:
+            options["id_attribute"] = attribute.key
+    item_id = identity[0] if len(identity) == 1 else tuple(identity)
+    finished(service.delete(item_id, auto_commit=False, auto_expunge=False, **options))
+
+
+def mark_deleted(entity: Any, column: Attribute) -> None:
+    """Set the mark of deletion to now, in the way that its column tells the time."""
+    now = datetime.now(UTC)
+    has_zone = getattr(column.type, "timezone", True)
+    setattr(entity, column.key, now if has_zone else now.replace(tzinfo=None))
+
+
+def restore_row(  # noqa: PLR0913 - all after the key by name
+    service: Any,
+    key: Any,
+    *,
+    scope: RowScope = EVERY_ROW,
+    precondition: Precondition = UNCONDITIONAL,
+    key_attributes: Sequence[Attribute] = (),
+    reload: Reload = PLAIN,
+) -> Any:
+    """Take the mark of deletion away from a row; one that has none stays as it is.
+
+    Args:
+        service: An Advanced Alchemy service, async or sync.
+        key: The row's key; a tuple where it has several parts.
+        scope: The rows that the request may touch; those that are marked are looked at as well.
+        precondition: What the request requires of the row's version.
+        key_attributes: The attributes of a natural key; without them it is the primary key.
+        reload: What the answer shows.
+
+    Returns:
+        The row as it is committed.
+
+    Raises:
+        ProblemError: 404 for a row outside the scope, 412 where the condition does not hold.
+    """
+    session, model = session_of(service), model_of(service)
+    column = soft_delete_column(model)
+    wide = scope.with_deleted()
+    entity = find(session, model, key, wide, key_attributes=key_attributes, lock="update")
+    precondition.check(entity)
+    if column is not None and getattr(entity, column.key) is not None:
+        setattr(entity, column.key, None)
+    changed = changed_attributes(entity)
+    flush(service)
+    return as_committed(session, entity, reload, changed)
