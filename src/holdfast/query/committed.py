@@ -4,15 +4,23 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import Column, inspect, select
 from sqlalchemy.orm import InstanceState, Session, class_mapper, object_mapper
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.interfaces import ORMOption
 
 from holdfast.query.attributes import primary_key_of
 from holdfast.query.fidelity import keeps
 from holdfast.query.lookup import key_criteria
 
-__all__ = ("PLAIN", "Reload", "as_committed", "changed_attributes", "sent_attributes")
+__all__ = (
+    "PLAIN",
+    "Reload",
+    "as_committed",
+    "changed_attributes",
+    "note_nulls",
+    "sent_attributes",
+)
 
 
 def _is_loaded(entity: Any) -> bool:
@@ -81,6 +89,24 @@ def _is_kept(
         if not keeps(attribute.columns[0].type, state.dict[key], dialect):
             return False
     return True
+
+
+def note_nulls(entity: Any) -> None:
+    """Let a row that was inserted know that the columns nobody set are NULL.
+
+    The mapper sends NULL for them, but would read them again when they are asked for.
+    """
+    state: InstanceState[Any] = inspect(entity)
+    unknown = state.unloaded - state.expired_attributes
+    for attribute in state.mapper.column_attrs:
+        column = attribute.columns[0]  # an expression, where it is no column of a table
+        if attribute.key in unknown and isinstance(column, Column) and _is_sent_as_null(column):
+            set_committed_value(entity, attribute.key, None)
+
+
+def _is_sent_as_null(column: Any) -> bool:
+    has_default = column.default is not None or column.server_default is not None
+    return not (has_default or column.primary_key or column.type.should_evaluate_none)
 
 
 def sent_attributes(model: type[Any], values: Collection[str]) -> set[str]:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, object_mapper
 
 from holdfast.query.attributes import primary_key_of
 from holdfast.query.changes import differing, given, refuse_nulls, scoped, storable
-from holdfast.query.committed import PLAIN, Reload, as_committed, sent_attributes
+from holdfast.query.committed import PLAIN, Reload, as_committed, note_nulls, sent_attributes
 from holdfast.query.lookup import key_criteria
 from holdfast.query.scope import EVERY_ROW, RowScope
 from holdfast.query.services import model_of, overrides, session_of
@@ -46,6 +46,7 @@ def create_row(
     entity = finished(
         service.create(values, auto_commit=False, auto_expunge=False, auto_refresh=False)
     )
+    note_nulls(entity)
     verify_in_scope(session, entity, scope)
     hooked = overrides(service, "create", "to_model", "to_model_on_create")
     return as_committed(session, entity, reload, None if hooked else sent_attributes(model, values))

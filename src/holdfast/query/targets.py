@@ -1,10 +1,11 @@
 """Whether the rows that foreign keys refer to are ones the request may see."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ForeignKeyConstraint, Table, inspect, literal, select, tuple_
-from sqlalchemy.orm import Mapper, Session
+from sqlalchemy import ForeignKeyConstraint, Table, literal, select, tuple_
+from sqlalchemy.orm import Mapper, Session, class_mapper
 
 from holdfast.query.attributes import Attribute
 from holdfast.query.lookup import key_criteria
@@ -30,7 +31,11 @@ class Reference(NamedTuple):
 
 def references_of(model: type[Any]) -> tuple[Reference, ...]:
     """Return the foreign keys of a model whose targets are mapped."""
-    mapper: Mapper[Any] = inspect(model)
+    return _references_of(class_mapper(model))
+
+
+@lru_cache(maxsize=1000)
+def _references_of(mapper: Mapper[Any]) -> tuple[Reference, ...]:
     return tuple(
         reference
         for table in mapper.tables
@@ -47,7 +52,8 @@ def _constraints(table: Any) -> list[ForeignKeyConstraint]:
 
 def _references(mapper: Mapper[Any], constraint: ForeignKeyConstraint) -> Iterator[Reference]:
     columns = [element.parent for element in constraint.elements]
-    if any(column not in mapper.columns for column in columns):
+    mapped = {column for attribute in mapper.column_attrs for column in attribute.columns}
+    if not mapped.issuperset(columns):
         return
     fields = tuple(mapper.get_property_by_column(column).key for column in columns)
     for target in _targets(mapper, constraint):
