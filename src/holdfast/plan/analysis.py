@@ -57,7 +57,8 @@ def analyse(
     shape = reader.read(reader.root)
     run = _Run(reader, tuple(show_secrets))
     optional = frozenset(attribute.key for attribute in include)
-    node = _Analysis(run, model, shape, (), optional).node()
+    # A generic schema is more than its class.
+    node = replace(_Analysis(run, model, shape, (), optional).node(), schema=schema)
     shown = {relation.relation for relation in node.relations if relation.is_optional}
     for attribute in include:
         if attribute.key not in shown or not is_of(model, attribute):
@@ -123,6 +124,7 @@ class _Analysis:
             seen=tuple(self._whole(self._mapper.relationships[key]) for key in named),
             entity_reasons=tuple(entity_reasons),
             whole_reasons=tuple(shape.why_whole()),
+            serializes_itself=bool(shape.serializers),
         )
 
     def _field(self, field: SchemaField) -> FieldNode:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 __all__ = (
     "FUNCTIONS",
+    "HOLDS_FIELDS",
     "Core",
     "functions_in",
     "is_moment_or_flag",
@@ -18,6 +19,9 @@ Core = Mapping[str, Any]
 
 FUNCTIONS = {"function-after", "function-before", "function-plain", "function-wrap"}
 """The types of those parts that call a function to validate."""
+
+HOLDS_FIELDS = {"dataclass-args", "model-fields", "typed-dict"}
+"""The types of those parts that hold the fields of an object."""
 
 
 def functions_in(core: Core) -> tuple[Any, ...]:

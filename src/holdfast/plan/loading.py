@@ -22,7 +22,14 @@ from holdfast.plan.nodes import (
     relations_of,
 )
 
-__all__ = ("chosen_fields", "loader_options", "models_of", "reads_one_row", "shown_attributes")
+__all__ = (
+    "chosen_fields",
+    "is_whole",
+    "loader_options",
+    "models_of",
+    "reads_one_row",
+    "shown_attributes",
+)
 
 
 def loader_options(
@@ -47,8 +54,7 @@ def chosen_fields(
     node: Node, fields: frozenset[str] | None, include: frozenset[str]
 ) -> tuple[FieldNode, ...]:
     """Return the fields that have to be read for what a request asks for."""
-    computed = {shown for _, shown in node.computed}
-    whole = fields is None or bool(node.whole_reasons) or bool(computed & fields)
+    whole = fields is None or is_whole(node, fields)
     return tuple(
         field
         for field in node.fields
@@ -58,6 +64,14 @@ def chosen_fields(
             else whole or field.shown_as in (fields or ())
         )
     )
+
+
+def is_whole(node: Node, fields: frozenset[str]) -> bool:
+    """Tell whether all fields have to be read and validated although a request asks for some.
+
+    They have where a validator or a computed field that is asked for may look at the others.
+    """
+    return bool(node.whole_reasons) or any(shown in fields for _, shown in node.computed)
 
 
 def models_of(node: Node) -> tuple[type[Any], ...]:

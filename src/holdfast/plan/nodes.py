@@ -149,6 +149,7 @@ class Node:
         seen: Relations that validators read of the entity, as far as their code names them.
         entity_reasons: Why a row in a mapping would not do: what has to see the entity.
         whole_reasons: Why no field can be left out of what is validated.
+        serializes_itself: Whether a function makes the answer from the whole object.
     """
 
     model: Any
@@ -160,6 +161,7 @@ class Node:
     seen: tuple[RelationField, ...] = ()
     entity_reasons: tuple[str, ...] = ()
     whole_reasons: tuple[str, ...] = ()
+    serializes_itself: bool = False
 
     @property
     def mapped_class(self) -> type[Any]:

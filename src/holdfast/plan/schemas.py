@@ -13,6 +13,7 @@ from pydantic import PydanticUserError, TypeAdapter
 from holdfast.errors import ConfigurationError
 from holdfast.plan.core import (
     FUNCTIONS,
+    HOLDS_FIELDS,
     Core,
     looks_at_other_fields,
     serializer_of,
@@ -164,7 +165,7 @@ class SchemaReader:
     def read(self, core: Core) -> ObjectSchema:
         """Return the object that a core schema is about, functions around it included."""
         parts = [self._resolved(core)]
-        while "fields" not in parts[-1]:
+        while parts[-1]["type"] not in HOLDS_FIELDS:
             parts.append(self._resolved(parts[-1]["schema"]))
         outer = next(part for part in parts if part["type"] in _OBJECTS)
         inner = parts[-1]
@@ -209,15 +210,16 @@ class SchemaReader:
 def _children(part: Core) -> Iterator[Core]:
     """Yield the parts that a value of a part is made of, or may be."""
     for key in _CHILDREN.get(part["type"], _CHILDREN_OF_OTHERS):
-        value: Any = part.get(key)
-        if isinstance(value, dict) and "type" not in value:  # choices by their tags
-            value = [*value.values()]
-        children = cast("list[object]", value) if isinstance(value, list) else [value]
-        for child in children:
+        found: Any = part.get(key)
+        if isinstance(found, dict) and "type" not in found:
+            yield from cast("dict[str, Core]", found).values()  # choices by their tags
+            continue
+        children = found if isinstance(found, list) else [found]
+        for child in cast("list[Core | tuple[Core, str] | None]", children):
             # A choice may come with its label.
-            core: Any = cast("Any", child)[0] if isinstance(child, tuple) else child
-            if isinstance(core, dict):
-                yield cast("Core", core)
+            core = child[0] if isinstance(child, tuple) else child
+            if core is not None:
+                yield core
 
 
 def _fields(inner: Core, config: Core) -> Iterator[SchemaField]:
