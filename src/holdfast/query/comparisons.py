@@ -16,7 +16,9 @@ from sqlalchemy import (
     Numeric,
     String,
     Text,
+    Uuid,
     and_,
+    false,
     func,
     literal,
     not_,
@@ -51,7 +53,7 @@ def compare(
     if operator == "is_null":
         return element.is_(None) if value else element.is_not(None)
     if operator in _NEGATED:
-        return not_(compare(_NEGATED[operator], element, value, dialect))
+        return _differs(element, compare(_NEGATED[operator], element, value, dialect), dialect)
     if operator in _ARRAYS:
         return cast("ColumnElement[bool]", _array(operator, element, value))
     if operator == "ieq":
@@ -80,6 +82,15 @@ _PATTERNS: Mapping[str, tuple[bool, tuple[bool, bool]]] = {
 }
 _NEGATED: Mapping[str, Operator] = {"ne": "eq", "not_in": "in"}
 _ARRAYS: Mapping[str, str] = {"any": "&&", "all": "@>"}
+
+
+def _differs(
+    element: ColumnElement[Any], equal: ColumnElement[bool], dialect: str
+) -> ColumnElement[bool]:
+    if dialect in _MARIADB and isinstance(element.type, Uuid):
+        # Its type holds not every UUID: compared with one of the others, each value gives NULL.
+        return and_(element.is_not(None), not_(func.coalesce(equal, false())))
+    return not_(equal)
 
 
 def _ordinary(operator: Operator, element: ColumnElement[Any], value: Any, dialect: str) -> Any:
@@ -166,8 +177,8 @@ def _stored(element: ColumnElement[Any], dialect: str, *, ignore_case: bool) -> 
         is_folding = isinstance(element.type, postgresql.CITEXT)
         return sql_cast(element, Text()) if is_folding else type_coerce(element, Text())
     if ignore_case:
-        return _folded(element, dialect)
-    return _bytes(element) if dialect in _MARIADB else type_coerce(element, Text())
+        return type_coerce(_folded(element, dialect), Text())
+    return type_coerce(_bytes(element) if dialect in _MARIADB else element, Text())
 
 
 def _around(text: str, around: tuple[bool, bool], anything: str) -> str:
