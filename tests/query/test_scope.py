@@ -5,10 +5,18 @@ from collections.abc import Generator
 
 import pytest
 from sqlalchemy import Engine, func, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    column_property,
+    joinedload,
+    mapped_column,
+    selectinload,
+)
 
 from holdfast.errors import ConfigurationError
-from holdfast.query.scope import EVERY_ROW, RowScope, Scope
+from holdfast.query.scope import EVERY_ROW, RowScope, Scope, soft_delete_column
 from tests.library import ENGINES, Author, Base, Book, Country, engine_for
 
 
@@ -94,3 +102,18 @@ def test_a_scope_finds_the_column_of_a_model() -> None:
     """The column that divides a model's rows is found by the model."""
     assert both.column_of(Book) is Book.tenant_id
     assert both.column_of(Country) is None
+
+
+def test_an_expression_is_no_mark_of_deletion() -> None:
+    """A class that maps an expression beside its columns has no mark because of it."""
+
+    class Own(DeclarativeBase):
+        pass
+
+    class Named(Own):
+        __tablename__ = "scope_named"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column()
+        label = column_property(func.lower(name))
+
+    assert soft_delete_column(Named) is None

@@ -150,7 +150,8 @@ def soft_delete_column(model: type[Any]) -> Attribute | None:
     """
     mapper: Mapper[Any] = inspect(model)
     for attribute in mapper.column_attrs:
-        if attribute.columns[0].info.get(SOFT_DELETE):
+        # An expression that a class maps is no column, and has no such mark.
+        if getattr(attribute.columns[0], "info", {}).get(SOFT_DELETE):
             return cast("Attribute", getattr(model, attribute.key))
     return None
 
