@@ -37,7 +37,7 @@ LAYERS = {
     "check": layer("errors problems transaction query plan wiring crud", WEB),
     "cli": layer("errors check wiring", COMMANDS),
     "testing": layer("", "httpx2 sqlalchemy starlette"),
-    "": layer("errors problems providers transaction wiring", "advanced_alchemy"),
+    "": layer("crud errors problems providers query transaction wiring", "advanced_alchemy"),
 }
 VAGUE_NAMES = {"base", "common", "helpers", "misc", "shared", "util", "utils"}
 COMMAND_MODULES = {"holdfast.wiring.cli"}  # what a command needs is loaded when it runs

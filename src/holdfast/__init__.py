@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     )
 
     from holdfast import errors, problems, providers, testing
+    from holdfast.crud.declaration import ResourceOptions
+    from holdfast.crud.operation import Operation
+    from holdfast.crud.pages import CursorPage, OffsetPage
+    from holdfast.crud.problem_route import ProblemRoute
+    from holdfast.crud.resource import Resource
+    from holdfast.crud.router import CRUDRouter
+    from holdfast.crud.rows import Rows
     from holdfast.providers import (
         DEPENDENCY_DEFAULTS,
         ChoiceField,
@@ -39,6 +46,9 @@ if TYPE_CHECKING:
         provide_filters,
         provide_service,
     )
+    from holdfast.query.preconditions import Precondition
+    from holdfast.query.scope import Scope
+    from holdfast.query.search import Search
     from holdfast.transaction.hooks import after_commit
     from holdfast.transaction.retry import Retry
     from holdfast.wiring.cli import (
@@ -60,16 +70,27 @@ __all__ = (
     "AlembicCommands",
     "AlembicSyncConfig",
     "AsyncSessionConfig",
+    "CRUDRouter",
     "ChoiceField",
+    "CursorPage",
     "DependencyCache",
     "DependencyDefaults",
     "EngineConfig",
     "FieldNameType",
     "FilterConfig",
+    "OffsetPage",
+    "Operation",
+    "Precondition",
+    "ProblemRoute",
+    "Resource",
+    "ResourceOptions",
     "Retry",
+    "Rows",
     "SQLAlchemyAsyncConfig",
     "SQLAlchemySyncConfig",
     "SQLitePragmas",
+    "Scope",
+    "Search",
     "SyncSessionConfig",
     "after_commit",
     "assign_cli_group",
@@ -103,6 +124,13 @@ _NAMES_OF = {
         "AsyncSessionConfig",
         "SyncSessionConfig",
     ),
+    "holdfast.crud.declaration": ("ResourceOptions",),
+    "holdfast.crud.operation": ("Operation",),
+    "holdfast.crud.pages": ("CursorPage", "OffsetPage"),
+    "holdfast.crud.problem_route": ("ProblemRoute",),
+    "holdfast.crud.resource": ("Resource",),
+    "holdfast.crud.router": ("CRUDRouter",),
+    "holdfast.crud.rows": ("Rows",),
     "holdfast.providers": (
         "DEPENDENCY_DEFAULTS",
         "ChoiceField",
@@ -114,6 +142,9 @@ _NAMES_OF = {
         "provide_filters",
         "provide_service",
     ),
+    "holdfast.query.preconditions": ("Precondition",),
+    "holdfast.query.scope": ("Scope",),
+    "holdfast.query.search": ("Search",),
     "holdfast.transaction.hooks": ("after_commit",),
     "holdfast.transaction.retry": ("Retry",),
     "holdfast.wiring.cli": (

@@ -10,8 +10,6 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from typing_extensions import override
 
-from holdfast.errors import HoldfastError
-
 __all__ = ("MEDIA_TYPE", "PROBLEM_SCHEMA", "Problem", "ProblemError", "ProblemResponse", "install")
 
 MEDIA_TYPE = "application/problem+json"
@@ -79,14 +77,14 @@ class Problem:
         }
 
 
-class ProblemError(HoldfastError):
+class ProblemError(Exception):
     """Raised to answer a request with a problem; what the request has changed is rolled back.
+
+    It is an answer, and so no ``HoldfastError``: nobody has made a mistake but the client.
 
     Args:
         problem: What to tell the client.
     """
-
-    code = "problem"
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)

@@ -41,7 +41,7 @@ def related_models(paths: Iterable[Path]) -> tuple[type[Any], ...]:
     """Return the classes that the relations of some paths lead to, each once."""
     found: dict[type[Any], None] = {}
     for path in paths:
-        behind = (*path.relations[1:], path.column)
+        behind = (*path.relations, path.column)[1:]
         for relation, following in zip(path.relations, behind, strict=True):
             found[_target(relation, following)] = None
     return tuple(found)

@@ -12,13 +12,13 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, Groupin
 from holdfast.errors import ConfigurationError
 from holdfast.query.attributes import Attribute
 
-__all__ = ("EVERY_ROW", "Criteria", "RowScope", "Scope", "soft_delete_column")
+__all__ = ("EVERY_ROW", "SOFT_DELETE", "Criteria", "RowScope", "Scope", "soft_delete_column")
 
 Criteria = ColumnElement[bool] | Sequence[ColumnElement[bool]]
 """What a scope's dependency may return: criteria, each about the rows of one model."""
 
-# Where a column is marked as the one that tells whether its row is deleted.
 SOFT_DELETE = "holdfast.soft_delete"
+"""Where the ``info`` of a column says that it tells whether its row is deleted."""
 
 
 class Scope:

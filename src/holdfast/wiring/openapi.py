@@ -21,8 +21,10 @@ _DESCRIPTIONS = {
     HTTPStatus.BAD_REQUEST: "The request cannot be read.",
     HTTPStatus.NOT_FOUND: "There is no such record.",
     HTTPStatus.CONFLICT: "The change conflicts with the data as it is. Nothing was changed.",
+    HTTPStatus.PRECONDITION_FAILED: "The row is not as the request requires. Nothing was changed.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "A value is not acceptable. Nothing was changed.",
+    HTTPStatus.PRECONDITION_REQUIRED: "The request has to say which version it is about.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not possible at the moment. Nothing was changed; repeat it.",
 }
 

@@ -1,0 +1,230 @@
+"""What is declared of one model's rows: checked once, and what routes are made of."""
+
+from collections.abc import Callable, Coroutine
+from functools import cached_property
+from typing import Annotated, Any, Generic, cast
+
+from advanced_alchemy.base import ModelProtocol
+from advanced_alchemy.service import (
+    SQLAlchemyAsyncRepositoryReadService,
+    SQLAlchemySyncRepositoryReadService,
+)
+from fastapi import Depends
+from pydantic import BaseModel, Field, create_model
+from typing_extensions import TypeVar, Unpack
+
+from holdfast.crud.checks import check_resource, mark_soft_delete
+from holdfast.crud.conditions import provide_condition, provide_precondition
+from holdfast.crud.declaration import ResourceOptions, declared
+from holdfast.crud.keys import Key, key_annotation, key_attributes, key_path, provide_key
+from holdfast.crud.listing import Listing
+from holdfast.crud.pages import CursorPage, OffsetPage
+from holdfast.crud.reading import Reading
+from holdfast.crud.rows import Rows
+from holdfast.crud.scoping import provide_scope, provide_settings
+from holdfast.errors import ConfigurationError
+from holdfast.query.bulk_update import RowChange
+from holdfast.query.parameters import parameter_model
+from holdfast.query.preconditions import Precondition, has_version
+from holdfast.query.scope import RowScope, Scope
+from holdfast.query.values import several
+from holdfast.wiring.services import ServiceProvider, provision_of
+
+__all__ = ("CreateT", "ModelT", "PutT", "ReadT", "Resource", "ResourceProvider", "UpdateT")
+
+ModelT = TypeVar("ModelT", bound=ModelProtocol)
+ReadT = TypeVar("ReadT")
+CreateT = TypeVar("CreateT", default=None)
+UpdateT = TypeVar("UpdateT", default=None)
+PutT = TypeVar("PutT", default=None)
+
+ResourceProvider = ServiceProvider[
+    SQLAlchemyAsyncRepositoryReadService[ModelT, Any]
+    | SQLAlchemySyncRepositoryReadService[ModelT, Any]
+]
+"""What ``alchemy.provide_service`` returns for a service of a model."""
+
+Provides = Callable[..., Coroutine[Any, Any, Any]]
+
+
+class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
+    """The rows of one model as an API shows them, for routes generated or written by hand.
+
+        authors = Resource(alchemy.provide_service(AuthorService), read=AuthorRead)
+
+        @app.get("/authors/{id}", response_model=AuthorRead)
+        async def get_author(
+            rows: Annotated[Rows[Author], Depends(authors.rows)],
+            key: Annotated[Key, Depends(authors.path_key)],
+        ) -> Author:
+            return await rows.get(key)
+
+    Args:
+        provider: The dependency that ``alchemy.provide_service`` returns.
+        read: What is answered for a row.
+        create: What POST takes.
+        update: What PATCH takes, where what is left out stays as it is.
+        put: What PUT takes: the whole row, without its key.
+        **options: What is offered; see ``ResourceOptions``.
+
+    Attributes:
+        model: The mapped class.
+        key: The attributes that tell its rows apart in a URL.
+        listing: What a list of them offers.
+        has_version: Whether rows have an entity tag.
+
+    Raises:
+        ConfigurationError: The declarations cannot work; the message names the remedy.
+    """
+
+    def __init__(
+        self,
+        provider: ResourceProvider[ModelT],
+        *,
+        read: type[ReadT],
+        create: type[CreateT] | None = None,
+        update: type[UpdateT] | None = None,
+        put: type[PutT] | None = None,
+        **options: Unpack[ResourceOptions],
+    ) -> None:
+        provision = provision_of(provider)
+        if provision is None:
+            raise ConfigurationError(
+                f"{provider!r} is no dependency that knows its database. "
+                "Pass what `alchemy.provide_service(...)` returns."
+            )
+        self.provider = provider
+        self.provision = provision
+        self.read = read
+        self.create = create
+        self.update = update
+        self.put = put
+        self.declaration = declared(options)
+        self.model = cast("type[ModelT]", provision.service_class.repository_type.model_type)
+        mark_soft_delete(self.model, self.declaration.soft_delete)
+        scope = self.declaration.scope
+        divided = scope.column_of(self.model) if isinstance(scope, Scope) else None
+        self.key = key_attributes(self.model, self.declaration.key, divided)
+        self.has_version = has_version(self.model)
+        self._readings: dict[Any, Reading] = {}
+        self.listing = Listing(self.model, self.declaration, self.reading(read))
+        check_resource(self)
+
+    @property
+    def query(self) -> type[BaseModel]:
+        """The model of a list's query parameters: ``Annotated[authors.query, Query()]``."""
+        return self.listing.query
+
+    @property
+    def models(self) -> tuple[type[Any], ...]:
+        """The mapped classes that the routes read."""
+        return tuple(dict.fromkeys((*self.listing.models, *self.reading().models)))
+
+    @cached_property
+    def changed(self) -> type[BaseModel]:
+        """The model of one change among many: the row's key, and what of it changes."""
+        members: dict[str, Any] = {
+            attribute.key: (key_annotation(attribute), ...) for attribute in self.key
+        }
+        if "changes" in members or "if_match" in members:
+            raise ConfigurationError(
+                f"The key of {self.model.__name__} is called like a member of a bulk change. "
+                "Leave `bulk` out, or choose another `key`."
+            )
+        members["changes"] = (self.update, ...)
+        if self.has_version:
+            tag = Field(default=None, description="The ETag that was read, as for `If-Match`.")
+            members["if_match"] = (str | None, tag)
+        return create_model(f"{self.model.__name__}Change", **members)
+
+    def change_of(self, change: Any) -> RowChange:
+        """Return one change among many as it is carried out."""
+        key = tuple(getattr(change, attribute.key) for attribute in self.key)
+        condition = Precondition.from_headers(getattr(change, "if_match", None), None)
+        if self.declaration.require_if_match:
+            condition.require()
+        return RowChange(key, change.changes, condition)
+
+    def many(self, schema: Any) -> Any:
+        """Return the type of a list of what is written, as long as ``bulk`` lets it be."""
+        return several(schema, 1, self.declaration.bulk or 1)
+
+    @cached_property
+    def selection(self) -> type[BaseModel] | None:
+        """The model of the query parameters of one row; None where there is nothing to select."""
+        shape = self.reading().shape
+        if not shape.field_names and not shape.include_names:
+            return None
+        return parameter_model(
+            f"{self.model.__name__}Selection",
+            pagination=None,
+            fields=shape.field_names,
+            include=shape.include_names,
+        )
+
+    @property
+    def path(self) -> str:
+        """The path of one row below that of all, such as ``/{id}``."""
+        return key_path(self.key)
+
+    @cached_property
+    def path_key(self) -> Callable[..., Coroutine[Any, Any, Key]]:
+        """The dependency that reads a row's key from the path."""
+        return provide_key(self.key)
+
+    @cached_property
+    def rows(self) -> Callable[..., Coroutine[Any, Any, Rows[ModelT]]]:
+        """The dependency that gives a request's ``Rows``."""
+
+        async def provide_rows(
+            service: Any, scope: RowScope, settings: dict[str, str]
+        ) -> Rows[ModelT]:
+            return Rows(self, service, scope, settings)
+
+        declaration = self.declaration
+        settings = provide_settings(declaration.settings or {})
+        provide_rows.__annotations__ |= {
+            "service": Annotated[Any, Depends(self.provider)],
+            "scope": Annotated[RowScope, Depends(provide_scope(declaration.scope))],
+            "settings": Annotated[dict[str, str], Depends(settings)],
+        }
+        return provide_rows
+
+    @cached_property
+    def precondition(self) -> Callable[..., Coroutine[Any, Any, Precondition]]:
+        """The dependency that reads what a client requires of a row it changes."""
+        required = self.declaration.require_if_match
+        return provide_precondition(required=required, creates=False)
+
+    @cached_property
+    def put_precondition(self) -> Callable[..., Coroutine[Any, Any, Precondition]]:
+        """The dependency that reads the same where the row may be new."""
+        return provide_precondition(required=self.declaration.require_if_match, creates=True)
+
+    @cached_property
+    def condition(self) -> Callable[..., Coroutine[Any, Any, Precondition]]:
+        """The dependency that reads what a client has already."""
+        return provide_condition()
+
+    def reading(self, schema: Any = None) -> Reading:
+        """Return how rows are read for a schema.
+
+        Args:
+            schema: A read schema, or None for the resource's.
+
+        Raises:
+            ConfigurationError: The schema does not fit the model, or shows a secret.
+        """
+        wanted = self.read if schema is None else schema
+        if wanted not in self._readings:
+            declaration = self.declaration
+            self._readings[wanted] = Reading(
+                self.model,
+                wanted,
+                include=declaration.include if wanted is self.read else (),
+                show_secrets=declaration.show_secrets,
+                key=self.key,
+                sparse=declaration.sparse and wanted is self.read,
+                page=CursorPage if declaration.pagination == "cursor" else OffsetPage,
+            )
+        return self._readings[wanted]
