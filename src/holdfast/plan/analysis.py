@@ -11,7 +11,6 @@ from sqlalchemy.orm import ColumnProperty, CompositeProperty, Mapper, Relationsh
 from holdfast.errors import ConfigurationError
 from holdfast.plan.checks import check_loadable, check_secret, is_of, refuse
 from holdfast.plan.code import relations_named_in
-from holdfast.plan.core import functions_in
 from holdfast.plan.nodes import (
     ColumnField,
     CompositeField,
@@ -169,7 +168,7 @@ class _Analysis:
     def _column(self, field: SchemaField, key: str, prop: ColumnProperty[Any]) -> ColumnField:
         element = prop.columns[0]
         self._check_secret(field, prop.key, element)
-        changed = (*functions_in(field.core), *self._shape.validators, *self._shape.serializers)
+        changed = (*field.functions, *self._shape.validators, *self._shape.serializers)
         return ColumnField(
             **_named(field, key),
             column=prop.key,

@@ -15,6 +15,8 @@ from holdfast.plan.core import (
     FUNCTIONS,
     HOLDS_FIELDS,
     Core,
+    Definitions,
+    functions_in,
     looks_at_other_fields,
     serializer_of,
     users_function_of,
@@ -47,6 +49,8 @@ class SchemaField:
         shown_as: The name in the answer, None where the field is left out of it.
         required: Whether there is no default.
         core: How the value is validated and serialised.
+        functions: The user's functions that validate it, and all that serialise it.
+        sees_others: Whether one of them may look at other fields.
     """
 
     name: str
@@ -54,6 +58,8 @@ class SchemaField:
     shown_as: str | None
     required: bool
     core: Core
+    functions: tuple[Any, ...]
+    sees_others: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ class ObjectSchema:
         if self.serializers:
             yield f"a serializer of {self.name} sees all of its fields"
         for field in self.fields:
-            if looks_at_other_fields(field.core):
+            if field.sees_others:
                 yield f"what validates or serializes {self.name}.{field.name} may see other fields"
 
 
@@ -175,7 +181,7 @@ class SchemaReader:
         return ObjectSchema(
             cls=outer["cls"],
             kind=outer["type"],
-            fields=tuple(_fields(inner, config)),
+            fields=tuple(_fields(inner, config, self._definitions)),
             computed=tuple(
                 (field["property_name"], field.get("alias", field["property_name"]))
                 for field in inner.get("computed_fields", ())
@@ -214,7 +220,7 @@ def _children(part: Core) -> Iterator[Core]:
         if isinstance(found, dict) and "type" not in found:
             yield from cast("dict[str, Core]", found).values()  # choices by their tags
             continue
-        children = found if isinstance(found, list) else [found]
+        children: Any = [found] if found is None or isinstance(found, dict) else found
         for child in cast("list[Core | tuple[Core, str] | None]", children):
             # A choice may come with its label.
             core = child[0] if isinstance(child, tuple) else child
@@ -222,7 +228,7 @@ def _children(part: Core) -> Iterator[Core]:
                 yield core
 
 
-def _fields(inner: Core, config: Core) -> Iterator[SchemaField]:
+def _fields(inner: Core, config: Core, definitions: Definitions) -> Iterator[SchemaField]:
     by_name = bool(config.get("populate_by_name") or config.get("validate_by_name"))
     by_alias = config.get("validate_by_alias", True)
     fields: Any = inner["fields"]
@@ -240,6 +246,8 @@ def _fields(inner: Core, config: Core) -> Iterator[SchemaField]:
             ),
             required=part["schema"]["type"] != "default" and part.get("required", True),
             core=part["schema"],
+            functions=functions_in(part["schema"], definitions),
+            sees_others=looks_at_other_fields(part["schema"], definitions),
         )
 
 
