@@ -66,6 +66,7 @@ class Sample(Base):
     level: Mapped[Level | None]
     flag: Mapped[bool | None]
     key: Mapped[UUID | None] = mapped_column(Uuid())
+    key_text: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     guid: Mapped[UUID | None] = mapped_column(GUID())
 
 
@@ -95,6 +96,7 @@ VALUES: Mapping[str, tuple[Any, ...]] = MappingProxyType(
         "level": tuple(Level),
         "flag": (True, False),
         "key": _KEYS,
+        "key_text": tuple(map(str, _KEYS)),
         "guid": _KEYS,
     }
 )

@@ -113,6 +113,8 @@ def _bound(type_: TypeEngine[Any], value: Any, dialect: str) -> Any:
         if single and (type_.precision or 0) <= SINGLE_PRECISION:
             return sql_cast(literal(value, mysql.DOUBLE()), mysql.FLOAT())
         return value
+    if isinstance(type_, Uuid) and not type_.as_uuid:
+        return str(value)
     if isinstance(type_, Numeric):
         # PostgreSQL is sent the type with the value, and would round it to the column's scale.
         return literal(value, Numeric())

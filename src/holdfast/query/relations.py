@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, literal, select
 from sqlalchemy.orm import Mapper, aliased
 
 from holdfast.query.attributes import Attribute, Path
@@ -32,9 +32,9 @@ def related_criterion(
         inner = related_criterion([following, *further[1:]], column, make)
     else:
         inner = make(getattr(target, column.key))
-    through: Any = relation.of_type(target)
-    exists = through.any(inner) if relation.property.uselist else through.has(inner)
-    return cast("ColumnElement[bool]", exists)
+    # Not by any() and has(): SQLAlchemy 2.0 applies no criteria of a scope to an alias there.
+    joined = cast("ColumnElement[bool]", relation.of_type(target).expression)
+    return select(literal(1)).select_from(target).where(joined, inner).exists()
 
 
 def related_models(paths: Iterable[Path]) -> tuple[type[Any], ...]:
