@@ -129,9 +129,9 @@ def _is_relation_complete(state: InstanceState[Any], relation: RelationField) ->
     if relation.is_to_many:
         each: list[Any] = [*(held.values() if isinstance(held, dict) else held)]
         return len(each) <= 1 and all(is_complete(relation.node, one) for one in each)
-    if held is None:
-        return not _points_somewhere(state, relation.relation)
-    return _points_at(state, relation.relation, held) and is_complete(relation.node, held)
+    return _agrees(state, relation.relation, held) and (
+        held is None or is_complete(relation.node, held)
+    )
 
 
 def _held(state: InstanceState[Any], key: str) -> Any:
@@ -139,22 +139,23 @@ def _held(state: InstanceState[Any], key: str) -> Any:
     return state.manager[key].impl.get(state, state.dict, PASSIVE_NO_FETCH)
 
 
-def _points_at(state: InstanceState[Any], key: str, held: Any) -> bool:
-    """Tell whether foreign keys agree with what a to-one relation was loaded or set to."""
+def _agrees(state: InstanceState[Any], key: str, held: Any) -> bool:
+    """Tell whether foreign keys still lead to what a to-one relation was loaded or set to."""
     relation = state.mapper.relationships[key]
     if relation.direction is not MANYTOONE:
         return True
-    other: InstanceState[Any] = inspect(held)
-    return all(
-        _value(state, near) == _value(other, far) for near, far in relation.local_remote_pairs or ()
-    )
+    other: InstanceState[Any] | None = None if held is None else inspect(held)
+    for near, far in relation.local_remote_pairs or ():
+        name = state.mapper.get_property_by_column(near).key
+        if name in state.expired_attributes:
+            return False
+        # One that was never loaded has not been changed either.
+        if name in state.dict and state.dict[name] != _value(other, far):
+            return False
+    return True
 
 
-def _points_somewhere(state: InstanceState[Any], key: str) -> bool:
-    relation = state.mapper.relationships[key]
-    near = relation.local_columns if relation.direction is MANYTOONE else ()
-    return bool(near) and all(_value(state, column) is not None for column in near)
-
-
-def _value(state: InstanceState[Any], column: Any) -> Any:
+def _value(state: InstanceState[Any] | None, column: Any) -> Any:
+    if state is None:
+        return None
     return _held(state, state.mapper.get_property_by_column(column).key)
