@@ -164,6 +164,18 @@ def test_nothing_is_loaded_lazily(engine: Engine) -> None:
     assert len(statements) == 2
 
 
+def test_what_the_mapping_loads_eagerly_is_not(engine: Engine) -> None:
+    """A relation that is mapped as eager is read where the schema shows it, and not elsewhere."""
+
+    class Named(BaseModel):
+        name: str
+
+    with Session(engine) as session, count_statements(engine) as statements:
+        assert [m.name for m in loaded(session, Machine, Named)] == ["Saw", "Drill"]
+    assert len(statements) == 1
+    assert "workshop_manual" not in statements[0]
+
+
 def test_one_of_at_most_one_is_joined_where_that_is_proven(engine: Engine) -> None:
     """A unique foreign key allows a join; without one, a second row cannot take a place."""
 

@@ -107,9 +107,9 @@ class Machine(Base):
         collection_class=attribute_keyed_dict("name"), viewonly=True
     )
     later_parts: WriteOnlyMapped[Part] = relationship(viewonly=True)
-    manual: Mapped[Manual | None] = relationship()
+    manual: Mapped[Manual | None] = relationship(lazy="joined")
     any_part: Mapped[Part | None] = relationship(uselist=False, viewonly=True)
-    leases: Mapped[list[Lease]] = relationship()
+    leases: Mapped[list[Lease]] = relationship(lazy="selectin")
 
     owners: AssociationProxy[list[Owner]] = association_proxy("leases", "owner")
     part_names: AssociationProxy[list[str]] = association_proxy("parts", "name")

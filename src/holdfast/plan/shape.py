@@ -67,7 +67,9 @@ class Shape:
         self.node = node
         self.include_names = tuple(optional.values())
         self.field_names = tuple(fixed.values()) if sparse else ()
-        absent = frozenset({**optional, **fixed} if sparse else optional)
+        # Fields that are left out of every answer are not read for a sparse one either.
+        every = {f.name for f in node.fields} | {name for name, _ in node.computed}
+        absent = frozenset(every if sparse else optional)
         if absent and node.serializes_itself:
             raise ConfigurationError(
                 f"A serializer of {node.schema.__name__} makes its answer, so nothing can be left "
