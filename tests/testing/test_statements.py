@@ -34,6 +34,15 @@ def test_statements_of_a_sync_engine_are_collected(sync_engine: Engine) -> None:
     assert statements == ["SELECT 1"]
 
 
+def test_a_begin_of_ones_own_is_no_statement(sync_engine: Engine) -> None:
+    """What only begins the transaction does not count, sent by whomever."""
+    with sync_engine.connect() as connection, count_statements(sync_engine) as statements:
+        connection.exec_driver_sql("BEGIN")
+        connection.execute(text("SELECT 1"))
+        connection.rollback()
+    assert statements == ["SELECT 1"]
+
+
 def test_many_sets_of_parameters_are_one_statement(sync_engine: Engine) -> None:
     """An executemany counts once."""
     rows.metadata.create_all(sync_engine)

@@ -82,9 +82,10 @@ def _is_kept(
     dialect = session.get_bind(state.mapper).dialect
     for attribute in state.mapper.column_attrs:
         key = attribute.key
-        if (reload.shown is not None and key not in reload.shown) or key not in state.dict:
-            continue
-        if written is not None and key not in written:
+        is_version = attribute.columns[0] is state.mapper.version_id_col  # an entity tag shows it
+        is_shown = reload.shown is None or key in reload.shown
+        is_written = written is None or key in written
+        if key not in state.dict or not (is_version or (is_shown and is_written)):
             continue
         if not keeps(attribute.columns[0].type, state.dict[key], dialect):
             return False

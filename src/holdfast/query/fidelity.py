@@ -1,6 +1,6 @@
 """Whether a column gives back exactly what was written to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from math import isfinite
@@ -45,7 +45,9 @@ def keeps(type_: TypeEngine[Any], value: Any, dialect: Dialect) -> bool:
     """
     if value is None:
         return not type_.should_evaluate_none
-    found = type_.dialect_impl(dialect)  # that of the dialect, where there are variants
+    # Not the dialect's own implementation, which may have forgotten that it is a CHAR.
+    variants: Mapping[str, TypeEngine[Any]] = getattr(type_, "_variant_mapping", {})
+    found = variants.get(dialect.name, type_)
     return any(
         isinstance(found, cls) and rule(found, value, dialect)
         for cls, rule in _RULES

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 from sqlalchemy import BigInteger, Integer, SmallInteger, inspect, select
-from sqlalchemy.orm import Mapper, Session, lazyload
+from sqlalchemy.orm import Mapper, Session, class_mapper, lazyload
 from sqlalchemy.orm.interfaces import ORMOption
 
 from holdfast.query.attributes import Attribute, primary_key_of
@@ -12,7 +12,15 @@ from holdfast.query.scope import EVERY_ROW, RowScope
 from holdfast.query.services import dialect_of
 from holdfast.query.write_problems import not_found
 
-__all__ = ("Lock", "find", "find_or_none", "key_criteria", "lock_arguments", "parts_of")
+__all__ = (
+    "Lock",
+    "find",
+    "find_or_none",
+    "hold_writers",
+    "key_criteria",
+    "lock_arguments",
+    "parts_of",
+)
 
 Lock = Literal["update", "delete"]
 """What a row is locked for: PostgreSQL lets others refer to one that is only changed."""
@@ -75,6 +83,7 @@ def find_or_none(  # noqa: PLR0913 - all after the scope by name
     # Relations that their mapper loads eagerly would cost statements, or rows that are locked too.
     statement = statement.options(lazyload("*"), *options)
     if lock is not None:
+        hold_writers(session, model)
         statement = statement.with_for_update(**lock_arguments(model, lock, dialect))
     # Pending changes first: reading again would otherwise undo them.
     session.flush()
@@ -92,10 +101,24 @@ def key_criteria(attributes: Sequence[Attribute], values: Sequence[Any]) -> list
     return [attribute == value for attribute, value in zip(attributes, values, strict=True)]
 
 
+def hold_writers(session: Session, model: type[Any]) -> None:
+    """Let nobody else write until the transaction ends, where the database locks no rows.
+
+    That is SQLite, whose driver begins a transaction with the first write only: what was read
+    before it could be out of date by then.
+    """
+    connection = session.connection(bind_arguments={"mapper": class_mapper(model)})
+    if connection.dialect.name != "sqlite":
+        return
+    driver = connection.connection.driver_connection
+    if driver is not None and not driver.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def lock_arguments(model: type[Any], lock: Lock, dialect: str) -> dict[str, Any]:
     """Return the arguments of ``with_for_update`` that lock the rows of a model.
 
-    SQLite leaves the clause out: there is one writer, and who read before another wrote is refused.
+    SQLite leaves the clause out: `hold_writers` does it there.
     """
     if dialect != "postgresql":
         return {}

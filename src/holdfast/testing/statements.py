@@ -32,7 +32,8 @@ def count_statements(target: HasEngine) -> Generator[list[str]]:
     statements: list[str] = []
 
     def collect(*sent: Any) -> None:
-        statements.append(sent[2])
+        if not sent[2].startswith("BEGIN"):
+            statements.append(sent[2])
 
     engines = sync_engines(target)
     for engine in engines:
