@@ -178,18 +178,13 @@ async def test_what_a_hook_makes_is_not_trusted(writer: Writer) -> None:
         return plain(self, data)
 
     hook = awaited if writer.is_async else plain
-    for name in ("to_model_on_create", "to_model_on_update"):
-        row = await writer.run(Plain, lambda s: create_row(s, {"name": "Ann"}))
-        row = await writer.run(
-            Plain,
-            lambda s, name=name, key=row.id: (
-                create_row(s, {"name": "Ann"})
-                if name == "to_model_on_create"
-                else update_row(s, key, {"name": "Bob"})
-            ),
-            members={name: hook},
-        )
-        assert (str(row.price), row.made) == ("9.50", "hook")
+    members = {"to_model_on_create": hook}
+    row = await writer.run(Plain, lambda s: create_row(s, {"name": "Ann"}), members=members)
+    assert (str(row.price), row.made) == ("9.50", "hook")
+    row = await writer.run(Plain, lambda s: create_row(s, {"name": "Ann"}))
+    members = {"to_model_on_update": hook}
+    row = await writer.run(Plain, lambda s: update_row(s, row.id, {"name": "Bob"}), members=members)
+    assert (str(row.price), row.made) == ("9.50", "hook")
 
 
 async def test_sql_that_a_hook_sets_is_read(writer: Writer) -> None:

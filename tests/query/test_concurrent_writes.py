@@ -1,7 +1,7 @@
 """Many requests that write one row at once."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -50,7 +50,7 @@ async def repeated(writer: Writer, work: Callable[[Any], Any]) -> str:
         return "done"
 
 
-async def at_once(writer: Writer, works: list[Callable[[Any], Any]]) -> Counter[str]:
+async def at_once(writer: Writer, works: Sequence[Callable[[Any], Any]]) -> Counter[str]:
     outcomes: list[str] = []
 
     async def one(work: Callable[[Any], Any]) -> None:
@@ -64,7 +64,7 @@ async def at_once(writer: Writer, works: list[Callable[[Any], Any]]) -> Counter[
     return Counter(outcomes)
 
 
-def in_threads(writer: Writer, works: list[Callable[[Any], Any]]) -> Counter[str]:
+def in_threads(writer: Writer, works: Sequence[Callable[[Any], Any]]) -> Counter[str]:
     cls = service_class(Author, {}, is_async=False)
 
     def one(work: Callable[[Any], Any]) -> str:
