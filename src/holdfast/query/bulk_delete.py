@@ -10,11 +10,12 @@ from sqlalchemy.orm.interfaces import ORMOption
 from holdfast.query.all_or_nothing import Explain, all_or_nothing
 from holdfast.query.attributes import Attribute
 from holdfast.query.bulk import all_found
-from holdfast.query.delete import delete_row, mark_deleted, remove
+from holdfast.query.delete import delete_row, deletion_time, remove
 from holdfast.query.many import find_many
 from holdfast.query.preconditions import UNCONDITIONAL, Precondition
 from holdfast.query.scope import EVERY_ROW, RowScope, soft_delete_column
 from holdfast.query.services import flush, model_of, overrides, session_of
+from holdfast.query.update_together import apply_together
 
 __all__ = ("RowKey", "delete_rows")
 
@@ -99,10 +100,14 @@ def _delete_together(
     own = overrides(service, "delete") or overrides(service.repository, "delete", "get")
     for row, entity in zip(rows, found, strict=True):
         row.precondition.check(entity)
+    if soft is not None:
+        marked = [(entity, {soft.key: deletion_time(soft)}) for entity in found]
+        apply_together(service, session, marked)
+        for entity in found:
+            session.expire(entity)
+        return
     for entity in found:
-        if soft is not None:
-            mark_deleted(entity, soft)
-        elif own:
+        if own:
             remove(service, entity)
         else:
             session.delete(entity)

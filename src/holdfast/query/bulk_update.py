@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import inspect
-from sqlalchemy.orm import Session, class_mapper
+from sqlalchemy.orm import Session
 
 from holdfast.query.all_or_nothing import Explain, all_or_nothing, duplicate_item
 from holdfast.query.attributes import Attribute
@@ -16,9 +16,10 @@ from holdfast.query.lookup import find
 from holdfast.query.many import find_many, read_again, verify_all_in_scope
 from holdfast.query.preconditions import UNCONDITIONAL, Precondition
 from holdfast.query.scope import EVERY_ROW, RowScope
-from holdfast.query.services import flush, model_of, overrides, session_of
+from holdfast.query.services import model_of, overrides, session_of
 from holdfast.query.targets import references_of
 from holdfast.query.update import change_row
+from holdfast.query.update_together import apply_together
 
 __all__ = ("RowChange", "update_rows")
 
@@ -113,12 +114,7 @@ def _change_all(
         refuse_nulls(model, values)
     pointed = [_pointed_at(model, *both) for both in zip(rows, changes, strict=True)]
     check_all_targets(session, model, pointed, scope)
-    attributes = class_mapper(model).attrs
-    for entity, values in zip(rows, changes, strict=True):
-        for name, value in values.items():
-            if name in attributes:
-                setattr(entity, name, value)
-    flush(service)
+    apply_together(service, session, list(zip(rows, changes, strict=True)))
     verify_all_in_scope(session, model, rows, scope)
 
 

@@ -15,7 +15,7 @@ from holdfast.query.scope import EVERY_ROW, RowScope, soft_delete_column
 from holdfast.query.services import flush, model_of, overrides, session_of
 from holdfast.query.waiting import finished
 
-__all__ = ("delete_row", "mark_deleted", "remove", "restore_row")
+__all__ = ("delete_row", "deletion_time", "mark_deleted", "remove", "restore_row")
 
 
 def delete_row(
@@ -70,10 +70,15 @@ def remove(service: Any, entity: Any) -> None:
 
 
 def mark_deleted(entity: Any, column: Attribute) -> None:
-    """Set the mark of deletion to now, in the way that its column tells the time."""
+    """Set the mark of deletion to now."""
+    setattr(entity, column.key, deletion_time(column))
+
+
+def deletion_time(column: Attribute) -> datetime:
+    """Return now, in the way that a column tells the time."""
     now = datetime.now(UTC)
     has_zone = getattr(column.type, "timezone", True)
-    setattr(entity, column.key, now if has_zone else now.replace(tzinfo=None))
+    return now if has_zone else now.replace(tzinfo=None)
 
 
 def restore_row(  # noqa: PLR0913 - all after the key by name

@@ -13,7 +13,7 @@ from holdfast.query.insert_or_find import with_first_version
 from holdfast.query.scope import RowScope
 from holdfast.query.services import model_of, overrides, session_of
 
-__all__ = ("insert_or_update", "is_plain")
+__all__ = ("insert_or_update", "is_plain", "touched")
 
 _SERVICE = ("create", "update", "to_model", "to_model_on_create", "to_model_on_update")
 _REPOSITORY = ("add", "update", "get")
@@ -151,11 +151,10 @@ def insert_or_update(
 
 def _maintained(session: Session, mapper: Mapper[Any], values: Mapping[str, Any]) -> dict[Any, Any]:
     """Return what a change of a row sets besides: ``onupdate``, the time and the version."""
-    changes: dict[Any, Any] = {}
     table: Any = mapper.local_table
     written = {mapper.columns[name] for name in values}
-    if _is_touched(session, mapper):
-        changes[mapper.columns["updated_at"]] = datetime.now(UTC)
+    touches = touched(session, mapper)
+    changes: dict[Any, Any] = {table.columns[key]: value for key, value in touches.items()}
     for column in table.columns:
         if column.onupdate is not None:
             argument = column.onupdate.arg
@@ -166,8 +165,11 @@ def _maintained(session: Session, mapper: Mapper[Any], values: Mapping[str, Any]
     return {column: value for column, value in changes.items() if column not in written}
 
 
-def _is_touched(session: Session, mapper: Mapper[Any]) -> bool:
-    """Tell whether Advanced Alchemy's listener would set the time of a change."""
+def touched(session: Session, mapper: Mapper[Any]) -> dict[str, datetime]:
+    """Return what Advanced Alchemy's listener would set in a changed row, by its column's key."""
     listeners = _listeners(session.dispatch, ("before_flush",))
     names = {getattr(listener, "__name__", "") for listener in listeners}
-    return "touch_updated_timestamp" in names and "updated_at" in mapper.column_attrs
+    if "touch_updated_timestamp" not in names or "updated_at" not in mapper.column_attrs:
+        return {}
+    column: Any = mapper.columns["updated_at"]
+    return {column.key: datetime.now(UTC)}
