@@ -177,6 +177,9 @@ async def test_async_drivers_bind_the_values_as_well(stored: Stored) -> None:
 
 def _examples(used: Filter) -> list[Any]:
     known = list(VALUES[used.path.name])
+    if used.path.name == "amount":
+        # asyncpg is sent the type with the value, and rounds to the places that the type has.
+        known.append(Decimal("1.991"))
     if used.operator == "is_null":
         return [True, False]
     if used.operator == "between":

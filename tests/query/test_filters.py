@@ -57,6 +57,14 @@ class Odd(Base):
     key_text: Mapped[str] = mapped_column(Uuid(as_uuid=False))
 
 
+class Folding(Base):
+    """A text whose collation ignores case; of PostgreSQL alone."""
+
+    __tablename__ = "folding"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(20, collation="folding"))
+
+
 @pytest.fixture(params=ENGINES, scope="module")
 def session(request: pytest.FixtureRequest) -> Generator[Session]:
     """Give a session on a library of three authors."""
@@ -197,6 +205,33 @@ def test_arrays_are_filtered_by_their_items(postgres: PostgresServer) -> None:
             assert _ids(session, each, ["a", "b"], model=Odd) == [1]
             assert _ids(session, some, ["{a}", '"', "\\"], model=Odd) == []
         engine.dispose()
+
+
+def test_a_declared_collation_decides_equality_alone(postgres: PostgresServer) -> None:
+    """A column whose collation ignores case is equal without it, and contains with it."""
+    used = declared_filters(Folding, {Folding.name: ["eq", "contains", "icontains", "ieq"]})
+    with postgres.fresh_database() as name:
+        engine = create_engine(postgres.url("psycopg", name))
+        with Session(engine) as session:
+            session.connection().exec_driver_sql(
+                "CREATE COLLATION folding "
+                "(provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+            )
+            Folding.__table__.create(session.connection())  # type: ignore[attr-defined]
+            session.add(Folding(id=1, name="Änn"))
+            session.flush()
+            found = {
+                each.operator: [len(_ids(session, each, text, model=Folding)) for text in sought]
+                for each in used
+                for sought in [("Änn", "änn", "n")]
+            }
+        engine.dispose()
+    assert found == {
+        "eq": [1, 1, 0],
+        "contains": [1, 0, 1],
+        "icontains": [1, 1, 1],
+        "ieq": [1, 1, 0],
+    }
 
 
 def test_an_engine_without_arrays_is_refused() -> None:

@@ -163,21 +163,29 @@ def _matches(operator: Operator, element: ColumnElement[Any], text: str, dialect
         pattern = literal(_around(_escaped_for_glob(text), around, "*"), Text())
         return type_coerce(element, Text()).op("GLOB", is_comparison=True)(pattern)
     pattern = literal(_around(_escaped_for_like(text), around, "%"), Text())
-    stored = _stored(element, dialect, ignore_case=ignore_case)
     if dialect == "postgresql":
-        return (
-            stored.ilike(pattern, escape=_ESCAPE)
-            if ignore_case
-            else stored.like(pattern, escape=_ESCAPE)
-        )
-    return stored.like(_stored(pattern, dialect, ignore_case=ignore_case), escape=_ESCAPE)
+        return _matches_on_postgresql(element, pattern, ignore_case=ignore_case)
+    stored, sought = (_comparable(each, dialect, ignore_case) for each in (element, pattern))
+    return stored.like(sought, escape=_ESCAPE)
 
 
-def _stored(element: ColumnElement[Any], dialect: str, *, ignore_case: bool) -> Any:
-    """Return the text of a column in the form in which LIKE takes it literally."""
-    if dialect == "postgresql":
-        is_folding = isinstance(element.type, postgresql.CITEXT)
-        return sql_cast(element, Text()) if is_folding else type_coerce(element, Text())
+def _matches_on_postgresql(element: ColumnElement[Any], pattern: Any, *, ignore_case: bool) -> Any:
+    collation = getattr(element.type, "collation", None)
+    if isinstance(element.type, postgresql.CITEXT):
+        stored: Any = sql_cast(element, Text())
+    else:
+        stored = type_coerce(element, Text())
+    if collation is not None:
+        # LIKE refuses a collation for which different texts are equal.
+        if ignore_case:
+            stored, pattern = func.lower(stored), func.lower(pattern.collate(collation))
+        return stored.collate("C").like(pattern.collate("C"), escape=_ESCAPE)
+    compared = stored.ilike if ignore_case else stored.like
+    return compared(pattern, escape=_ESCAPE)
+
+
+def _comparable(element: ColumnElement[Any], dialect: str, ignore_case: bool) -> Any:
+    """Return a text in the form in which LIKE takes it literally, on SQLite and MariaDB."""
     if ignore_case:
         return type_coerce(_folded(element, dialect), Text())
     return type_coerce(_bytes(element) if dialect in _MARIADB else element, Text())
