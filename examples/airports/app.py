@@ -12,7 +12,7 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from examples.airports.models import Airport
+from examples.airports.models import Airport, Country
 from examples.airports.schemas import (
     AirportCreate,
     AirportRead,
@@ -20,12 +20,14 @@ from examples.airports.schemas import (
     CountryCode,
     CountryCreate,
     CountryRead,
+    CountryUpdate,
     IcaoCode,
 )
 from examples.airports.services import AirportService, CountryService
 from holdfast import (
     AdvancedAlchemy,
     AsyncSessionConfig,
+    CRUDRouter,
     SQLAlchemyAsyncConfig,
     SQLitePragmas,
     filters,
@@ -56,7 +58,8 @@ alchemy = AdvancedAlchemy(
 )
 
 Airports = Annotated[AirportService, Depends(alchemy.provide_service(AirportService))]
-Countries = Annotated[CountryService, Depends(alchemy.provide_service(CountryService))]
+provide_countries = alchemy.provide_service(CountryService)
+Countries = Annotated[CountryService, Depends(provide_countries)]
 AirportFilters = Annotated[
     list[filters.FilterTypes],
     Depends(
@@ -72,20 +75,16 @@ AirportFilters = Annotated[
         )
     ),
 ]
-CountryFilters = Annotated[
-    list[filters.FilterTypes],
-    Depends(
-        alchemy.provide_filters(
-            {
-                "pagination_type": "limit_offset",
-                "search": ["code", "name"],
-                "search_ignore_case": True,
-                "sort_field": ["code", "name"],
-                "sort_order": "asc",
-            }
-        )
-    ),
-]
+# Generated: what countries need is what every table needs. Airports are written by hand below.
+countries = CRUDRouter(
+    provide_countries,
+    read=CountryRead,
+    create=CountryCreate,
+    update=CountryUpdate,
+    prefix="/countries",
+    search=[Country.code, Country.name],
+    sort=[Country.code, Country.name],
+)
 
 
 @app.get("/airports")
@@ -122,28 +121,7 @@ async def delete_airport(airports: Airports, icao: IcaoCode) -> None:
     await airports.delete(icao, id_attribute="icao")
 
 
-@app.get("/countries")
-async def list_countries(
-    countries: Countries, filters: CountryFilters
-) -> service.OffsetPagination[CountryRead]:
-    """List countries."""
-    found, total = await countries.get_many_and_count(*filters)
-    return countries.to_schema(found, total, filters=filters, schema_type=CountryRead)
-
-
-@app.post("/countries", status_code=status.HTTP_201_CREATED)
-async def create_country(countries: Countries, data: CountryCreate) -> CountryRead:
-    """Add a country."""
-    return countries.to_schema(await countries.create(data), schema_type=CountryRead)
-
-
-@app.get("/countries/{code}")
-async def get_country(countries: Countries, code: CountryCode) -> CountryRead:
-    """Return one country."""
-    return countries.to_schema(await countries.get(code), schema_type=CountryRead)
-
-
-@app.get("/countries/{code}/airports")
+@countries.get("/{code}/airports")
 async def list_airports_of_country(
     countries: Countries, code: CountryCode, airports: Airports, filters: AirportFilters
 ) -> service.OffsetPagination[AirportRead]:
@@ -154,7 +132,4 @@ async def list_airports_of_country(
     return airports.to_schema(found, total, filters=filters, schema_type=AirportRead)
 
 
-@app.delete("/countries/{code}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_country(countries: Countries, code: CountryCode) -> None:
-    """Delete a country; one that still has airports stays."""
-    await countries.delete(code)
+app.include_router(countries)

@@ -12,6 +12,7 @@ __all__ = (
     "CountryCode",
     "CountryCreate",
     "CountryRead",
+    "CountryUpdate",
     "IcaoCode",
 )
 
@@ -45,6 +46,13 @@ class CountryCreate(BaseModel):
     model_config = AS_SENT
 
     code: CountryCode
+    name: Name
+
+
+@with_config(AS_SENT)
+class CountryUpdate(TypedDict, total=False):
+    """What of a country changes: its code stays."""
+
     name: Name
 
 

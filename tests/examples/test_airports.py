@@ -105,7 +105,7 @@ async def test_airports_of_a_country(http: "httpx2.AsyncClient") -> None:
 
 async def test_countries_are_listed_by_code(http: "httpx2.AsyncClient") -> None:
     """Countries can be found by name and come in the order of their codes."""
-    page = (await http.get("/countries", params={"searchString": "korea"})).json()
+    page = (await http.get("/countries", params={"q": "korea"})).json()
     assert page["items"] == [
         {"code": "KP", "name": "North Korea"},
         {"code": "KR", "name": "South Korea"},

@@ -11,7 +11,7 @@ ALLOWED = {
     "/airports": {"GET", "POST"},
     "/airports/ELLX": {"GET", "PATCH", "DELETE"},
     "/countries": {"GET", "POST"},
-    "/countries/LU": {"GET", "DELETE"},
+    "/countries/LU": {"GET", "PATCH", "DELETE"},
     "/countries/LU/airports": {"GET"},
 }
 

@@ -7,9 +7,9 @@ from fastapi import FastAPI, Query
 from fastapi.testclient import TestClient
 
 from holdfast.errors import ConfigurationError
+from holdfast.query.cursor import LONGEST_CURSOR
 from holdfast.query.filters import declared_filters
 from holdfast.query.parameters import (
-    MAX_CURSOR,
     MAX_OFFSET,
     ListParameters,
     given_filters,
@@ -156,7 +156,7 @@ def test_what_is_not_declared_is_refused_by_its_parameter(query: str) -> None:
     assert {error["loc"][1] for error in answer.json()["detail"]} == {query.partition("=")[0]}
 
 
-@pytest.mark.parametrize("cursor", ["", "a.b", "a b", "a" * (MAX_CURSOR + 1), "%00"])
+@pytest.mark.parametrize("cursor", ["", "a.b", "a b", "a" * (LONGEST_CURSOR + 1), "%00"])
 def test_a_cursor_is_short_and_of_few_characters(cursor: str) -> None:
     """What cannot be a cursor is refused before it is decoded."""
     assert client.get(f"/tags?cursor={cursor}").status_code == 422

@@ -88,7 +88,8 @@ def find_or_none(  # noqa: PLR0913 - all after the scope by name
     # Pending changes first: reading again would otherwise undo them.
     session.flush()
     found = session.scalars(statement, execution_options={"populate_existing": True})
-    return found.unique().one_or_none()
+    entity = found.unique().one_or_none()
+    return entity if entity is None or _is_named(entity, attributes, values) else None
 
 
 def parts_of(key: Any) -> tuple[Any, ...]:
@@ -125,6 +126,15 @@ def lock_arguments(model: type[Any], lock: Lock, dialect: str) -> dict[str, Any]
     mapper: Mapper[Any] = inspect(model)
     # Named, because the nullable side of an outer join cannot be locked.
     return {"key_share": lock == "update", "of": list(mapper.tables)}
+
+
+def _is_named(entity: Any, attributes: Sequence[Attribute], values: Sequence[Any]) -> bool:
+    """Tell whether a row's key is the text that was sent, and not one that a collation equates."""
+    held = inspect(entity).dict
+    return all(
+        not isinstance(value, str) or held.get(attribute.key, value) in {value, None}
+        for attribute, value in zip(attributes, values, strict=True)
+    )
 
 
 def _can_exist(attribute: Attribute, value: Any, dialect: str) -> bool:

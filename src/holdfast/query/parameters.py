@@ -7,12 +7,13 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, Field, create_model
 
 from holdfast.errors import ConfigurationError
+from holdfast.query.cursor import LONGEST_CURSOR
 from holdfast.query.filters import Filter
 from holdfast.query.search import SearchValue, TextSearch
+from holdfast.query.sort import MOST_SORT_KEYS
 from holdfast.query.values import annotated
 
 __all__ = (
-    "MAX_CURSOR",
     "MAX_OFFSET",
     "ListParameters",
     "given_filters",
@@ -23,10 +24,7 @@ __all__ = (
 MAX_OFFSET = 1_000_000
 """The most rows that are skipped to reach a page."""
 
-MAX_CURSOR = 2_000
-"""The length of the longest cursor."""
-
-_MOST_NAMES, _MOST_SORT_KEYS = 100, 10
+_MOST_NAMES = 100
 
 _TOTALS: Mapping[str, str] = {
     "exact": "`exact` counts the rows",
@@ -127,7 +125,7 @@ def _page_parameters(pagination: str, page_size: int, max_page_size: int) -> dic
         )
         made["offset"] = (int, offset)
     else:
-        text = annotated(str, Field(max_length=MAX_CURSOR, pattern=r"^[A-Za-z0-9_-]+$"))
+        text = annotated(str, Field(max_length=LONGEST_CURSOR, pattern=r"^[A-Za-z0-9_-]+$"))
         told = "Where the page begins: `next_cursor` or `previous_cursor` of another page."
         made["cursor"] = _optional(text, told)
     return made
@@ -146,8 +144,8 @@ def _sort(keys: Sequence[str], default: str | None) -> tuple[Any, str]:
     told += ", separated by commas, each with a minus before it for the descending order."
     told += f" Without it `{default}`." if default else ""
     key = "|".join(re.escape(key) for key in keys)
-    pattern = f"^-?({key})(,-?({key})){{0,{_MOST_SORT_KEYS - 1}}}$"
-    return _listing(pattern, keys, _MOST_SORT_KEYS), told
+    pattern = f"^-?({key})(,-?({key})){{0,{MOST_SORT_KEYS - 1}}}$"
+    return _listing(pattern, keys, MOST_SORT_KEYS), told
 
 
 def _names(parameter: str, names: Sequence[str]) -> tuple[Any, str]:

@@ -68,7 +68,7 @@ def default_order(text: str | None, keys: Sequence[SortKey], model: type[Any]) -
         model: The mapped class whose rows are listed.
 
     Raises:
-        ConfigurationError: It names what is not declared, or a key twice.
+        ConfigurationError: It names what is not declared.
     """
     if text is None:
         return _total(model, ())
@@ -93,7 +93,7 @@ def parse_order(
         model: The mapped class whose rows are listed.
 
     Raises:
-        ProblemError: 422 ``invalid-parameter``: it names an unknown key, one twice, or too many.
+        ProblemError: 422 ``invalid-parameter``: it names an unknown key, or too many.
     """
     if text is None:
         return default
@@ -164,9 +164,8 @@ def _parsed(text: str, keys: Mapping[str, SortKey]) -> tuple[SortedBy, ...] | _M
             known = ", ".join(keys) or "none"
             message = f"Write keys between commas, after `-` to descend. The keys are: {known}."
             return _Mistake(message, "unknown_sort_key")
-        if name in found:
-            return _Mistake(f"{name} is there twice.", "repeated_sort_key")
-        found[name] = SortedBy(keys[name], part.startswith("-"))
+        # Once it is sorted by, a key decides nothing more.
+        found.setdefault(name, SortedBy(keys[name], part.startswith("-")))
     return tuple(found.values())
 
 
