@@ -23,6 +23,7 @@ from holdfast.errors import ConfigurationError
 from holdfast.plan.analysis import analyse
 from holdfast.plan.loading import models_of
 from holdfast.plan.nodes import ColumnField, Node, RelationField, SuppliedField
+from holdfast.plan.relations import check_required
 from holdfast.query.scope import SOFT_DELETE
 from tests.library import Author, Book, Country, Tag
 from tests.plan.workshop import Drill, Machine, Owner, Part
@@ -66,6 +67,7 @@ TAGS = RelationField(
     relation="tags",
     node=Node(model=Tag, schema=TagRead, kind="model", fields=(column("word"),)),
     is_to_many=True,
+    is_nullable=False,
     is_joined=False,
     is_optional=False,
 )
@@ -227,6 +229,10 @@ class Undefined(BaseModel):
     books: list["NowhereToBeFound"]  # type: ignore[name-defined]  # noqa: F821
 
 
+class Text(BaseModel):
+    manual_text: str
+
+
 class HasPassword(BaseModel):
     password_hash: str | None
 
@@ -254,6 +260,7 @@ class Behind(BaseModel):
         (Author, NotOne, "is a collection, but the relation leads to one. Annotate it"),
         (Author, NotMany, "is one object, but the relation leads to many. Annotate it"),
         (Author, NotNone, "its column country_code is nullable. Let it be None"),
+        (Machine, Text, "Text.manual_text does not accept None, but may lead nowhere: no foreign"),
         (Author, Backwards, "Backwards is nested in itself"),
         (Author, Extra, 'set extra="ignore"'),
         (Author, Undefined, "Define what it names first"),
@@ -302,12 +309,15 @@ def test_a_required_relation_leads_somewhere() -> None:
     class PartOfMachine(BaseModel):
         machine: PartRead
 
-    assert not analyse(Part, PartOfMachine).relations[0].is_to_many
+    node = analyse(Part, PartOfMachine)
+    assert not node.relations[0].is_nullable
     info = Machine.__table__.c.password_changed_at.info
     info[SOFT_DELETE] = True
     try:
         with pytest.raises(ConfigurationError, match="Machine is soft-deleted, and hidden then"):
             analyse(Part, PartOfMachine)
+        with pytest.raises(ConfigurationError, match=r"PartOfMachine\.machine does not accept"):
+            check_required(node)
     finally:
         del info[SOFT_DELETE]
 

@@ -87,7 +87,9 @@ def _machines() -> list[Machine]:
     saw.parts = [Part(id=2, name="blade"), Part(id=1, name="belt")]
     saw.manual = Manual(text="Mind your fingers.")
     saw.leases = [Lease(owner=Owner(id=1, name="Olga", totp_secret="s"))]
-    return [saw, Drill(id=2, kind="drill", name="Drill", speed=3)]
+    drill = Drill(id=2, kind="drill", name="Drill", speed=3)
+    drill.parts = [Part(id=3, name="bit")]
+    return [saw, drill]
 
 
 def loaded(
@@ -234,8 +236,29 @@ def test_python_code_finds_what_it_names_loaded(engine: Engine) -> None:
     with Session(engine) as session, count_statements(engine) as statements:
         saw, drill = loaded(session, Machine, MachineRead)
     assert saw.summary == "Saw (machine): belt, blade"
-    assert (drill.label, drill.color) == ("Drill (drill)", "grey")
-    assert len(statements) == 2
+    assert (drill.label, drill.color) == ("Drill (3)", "grey")
+    assert len(statements) == 3
+
+
+def test_code_of_a_subclass_finds_its_table_loaded(engine: Engine) -> None:
+    """What a subclass adds is read for Python code on any level, by a statement and not by each."""
+
+    class MachineRead(BaseModel):
+        label: str
+
+    class PartRead(BaseModel):
+        machine: MachineRead
+
+    class PartsRead(BaseModel):
+        parts: list[PartRead]
+
+    with Session(engine) as session, count_statements(engine) as statements:
+        saw, drill = loaded(session, Machine, PartsRead)
+        parts = loaded(session, Part, PartRead)
+    assert {part.machine.label for part in saw.parts} == {"Saw (machine)"}
+    assert {part.machine.label for part in drill.parts} == {"Drill (3)"}
+    assert len(statements) == 2 + 1 + 1 + 1
+    assert len(parts) == 3
 
 
 def test_unusual_attributes_are_read(engine: Engine) -> None:
@@ -266,7 +289,7 @@ def test_unusual_attributes_are_read(engine: Engine) -> None:
         "loud",
     )
     assert sorted(saw.parts_by_name) == ["belt", "blade"]
-    assert drill.part_count == 0
+    assert drill.part_count == 1
     assert len(statements) == 2
 
 

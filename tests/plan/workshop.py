@@ -145,3 +145,8 @@ class Drill(Machine):
 
     id: Mapped[int] = mapped_column(ForeignKey("workshop_machine.id"), primary_key=True)
     speed: Mapped[int] = mapped_column(default=0)
+
+    @hybrid_property
+    def label(self) -> str:
+        """Python code that reads a column of the subclass."""
+        return f"{self.name} ({self.speed})"

@@ -21,7 +21,7 @@ from holdfast.plan.nodes import (
     RelationField,
     SuppliedField,
 )
-from holdfast.plan.relations import cannot_multiply, target_of, why_it_may_be_missing
+from holdfast.plan.relations import cannot_multiply, check_required, target_of
 from holdfast.plan.schemas import (
     Nested,
     ObjectSchema,
@@ -65,6 +65,7 @@ def analyse(
                 f"include= names {attribute}, which {shape.name} does not show. "
                 "Add a field with the schema of what it leads to, and with a default."
             )
+    check_required(node)
     return node
 
 
@@ -205,13 +206,6 @@ class _Analysis:
                 f"but the relation leads to {'many' if relation.uselist else 'one'}",
                 "Annotate it as the relation is mapped.",
             )
-        missing = None if relation.uselist or nested.nullable else why_it_may_be_missing(relation)
-        if missing:
-            self._refuse(
-                field,
-                f"does not accept None, but may lead nowhere: {missing}",
-                "Let it be None: `| None`.",
-            )
         shape = self._run.reader.read(nested.objects[0])
         node = _Analysis(self._run, target_of(relation), shape, self._path).node()
         return RelationField(
@@ -219,6 +213,7 @@ class _Analysis:
             relation=relation.key,
             node=node,
             is_to_many=bool(relation.uselist),
+            is_nullable=nested.nullable,
             is_joined=cannot_multiply(relation),
             is_optional=is_optional,
         )
@@ -232,7 +227,7 @@ class _Analysis:
     ) -> ProxyField:
         relation = self._mapper.relationships[proxy.target_collection]
         check_loadable(self._shape.name, field, relation)
-        whole = self._whole(relation)
+        through = replace(self._whole(relation), name=field.name, is_nullable=nested.nullable)
         target = target_of(relation)
         source = source_of(inspect(target).mapper, proxy.value_attr)
         if source is None:
@@ -247,7 +242,7 @@ class _Analysis:
         behind = _Analysis(self._run, target, self._shape, ())
         inner = behind._read(field, proxy.value_attr, source, nested)
         node = Node(model=target, schema=None, kind="entity", fields=(inner,))
-        return ProxyField(**_named(field, key), through=replace(whole, node=node))
+        return ProxyField(**_named(field, key), through=replace(through, node=node))
 
     def _whole(self, relation: RelationshipProperty[Any]) -> RelationField:
         """Return a relation whose entities are read by code: with every column."""
@@ -260,6 +255,7 @@ class _Analysis:
             relation=relation.key,
             node=Node(model=target, schema=None, kind="entity", reads_every_column=True),
             is_to_many=bool(relation.uselist),
+            is_nullable=True,
             is_joined=cannot_multiply(relation),
             is_optional=False,
         )

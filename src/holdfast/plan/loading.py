@@ -9,6 +9,7 @@ from sqlalchemy.orm import (
     joinedload,
     load_only,
     raiseload,
+    selectin_polymorphic,
     selectinload,
 )
 from sqlalchemy.orm.interfaces import ORMOption
@@ -122,10 +123,12 @@ def _options(nodes: Sequence[Node], chosen: Sequence[Iterable[FieldNode]]) -> tu
     for relation in relations:
         by_key.setdefault(relation.relation, []).append(relation)
     keys = {column for field in fields for column in columns_of(field)}
-    if any(each.reads_every_column for each in nodes):
+    whole = any(each.reads_every_column for each in nodes)
+    if whole:
         keys |= set(_mapper(node).column_attrs.keys())
     return (
         _columns(node, keys),
+        *(_subclasses(node) if whole else ()),
         *(_relation(node, key, same) for key, same in by_key.items()),
         # What needs no SQL, such as a relation whose foreign key is NULL, may be looked at.
         raiseload("*", sql_only=True),
@@ -137,6 +140,13 @@ def _columns(node: Node, keys: set[str]) -> ORMOption:
     mapper = _mapper(node)
     keys = keys | {mapper.get_property_by_column(column).key for column in mapper.primary_key}
     return load_only(*(node.attribute(key) for key in sorted(keys)), raiseload=True)
+
+
+def _subclasses(node: Node) -> tuple[ORMOption, ...]:
+    """Read what tables of subclasses add, a statement each: their code may look at it."""
+    mapper = _mapper(node)
+    below = [m.class_ for m in mapper.self_and_descendants if m is not mapper and not m.single]
+    return (selectin_polymorphic(node.model, below),) if below else ()
 
 
 def _relation(node: Node, key: str, same: Sequence[RelationField]) -> ORMOption:

@@ -93,6 +93,7 @@ class RelationField(FieldNode):
         relation: The key of the mapped attribute, which a synonym calls otherwise.
         node: What is read of each entity that it leads to.
         is_to_many: Whether it leads to a collection.
+        is_nullable: Whether the schema accepts None for it.
         is_joined: Whether a join cannot multiply rows, so that it is read in the same statement.
         is_optional: Whether it is read only where a request asks for it.
     """
@@ -100,6 +101,7 @@ class RelationField(FieldNode):
     relation: str
     node: "Node"
     is_to_many: bool
+    is_nullable: bool
     is_joined: bool
     is_optional: bool
 

@@ -2,14 +2,16 @@
 
 from typing import Any, cast
 
-from sqlalchemy import Column, Table, UniqueConstraint
-from sqlalchemy.orm import RelationshipProperty
+from sqlalchemy import Column, Table, UniqueConstraint, inspect
+from sqlalchemy.orm import Mapper, RelationshipProperty
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList
 
+from holdfast.errors import ConfigurationError
+from holdfast.plan.nodes import Node
 from holdfast.query.scope import soft_delete_column
 
-__all__ = ("cannot_multiply", "target_of", "why_it_may_be_missing")
+__all__ = ("cannot_multiply", "check_required", "target_of")
 
 Relation = RelationshipProperty[Any]
 
@@ -45,7 +47,28 @@ def cannot_multiply(relation: Relation) -> bool:
     )
 
 
-def why_it_may_be_missing(relation: Relation) -> str | None:
+def check_required(node: Node) -> None:
+    """Refuse relations that a schema takes to lead somewhere, and that may lead nowhere.
+
+    `analyse` does. A class may be marked as soft-deleted after that, by another router: then this
+    has something new to say.
+
+    Raises:
+        ConfigurationError: A field does not accept None, but may have to be.
+    """
+    for each in node.nodes():
+        mapper: Mapper[Any] = inspect(each.model).mapper
+        for field in each.relations:
+            missing = _why_it_may_be_missing(mapper.relationships[field.relation])
+            if missing and not field.is_to_many and not field.is_nullable:
+                shown_by = each.mapped_class if each.schema is None else each.schema
+                raise ConfigurationError(
+                    f"{shown_by.__name__}.{field.name} does not accept None, "
+                    f"but may lead nowhere: {missing}. Let it be None: `| None`."
+                )
+
+
+def _why_it_may_be_missing(relation: Relation) -> str | None:
     """Return why a to-one relation may lead nowhere, None where nothing says so."""
     target = relation.mapper.class_
     if soft_delete_column(target) is not None:
