@@ -250,6 +250,10 @@ def test_a_relation_that_a_foreign_key_has_left_is_not_complete(engine: Engine) 
         author.country = Country(code="IT", name="Italy")
         session.flush()
         assert is_complete(node, author)
+        session.expire(author, ["country_code"])
+        assert not is_complete(node, author)
+        assert author.country_code == "IT"
+        assert is_complete(node, author)
         session.expire(author.country)
         assert not is_complete(node, author)
 

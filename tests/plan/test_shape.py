@@ -285,6 +285,7 @@ def test_what_sees_the_whole_sees_the_whole(engine: Engine) -> None:
         id: int
         title: str
         genre: Genre | None
+        tags: list[TagData] = []
 
         @field_validator("title")
         @classmethod
@@ -298,9 +299,10 @@ def test_what_sees_the_whole_sees_the_whole(engine: Engine) -> None:
         @model_validator(mode="after")
         def check(self) -> "Looking":
             assert self.title
+            assert self.tags == []
             return self
 
-    shape = Shape(analyse(Book, Looking), sparse=True, page=Page)
+    shape = Shape(analyse(Book, Looking, include=[Book.tags]), sparse=True, page=Page)
     chosen = read(engine, shape, shape.choice("genre", None))
     assert [row["genre"].split(".")[1] for row in chosen.rows] == [" One fiction", " Two None"]
     assert {frozenset(row) for row in chosen.rows} == {frozenset({"genre"})}
