@@ -89,6 +89,7 @@ def _machines() -> list[Machine]:
     saw.leases = [Lease(owner=Owner(id=1, name="Olga", totp_secret="s"))]
     drill = Drill(id=2, kind="drill", name="Drill", speed=3)
     drill.parts = [Part(id=3, name="bit")]
+    drill.base = saw
     return [saw, drill]
 
 
@@ -304,6 +305,44 @@ def test_an_inherited_table_is_joined(engine: Engine) -> None:
         assert loaded(session, Drill, DrillRead) == [DrillRead(name="Drill", speed=3)]
     assert len(statements) == 1
     assert reads_one_row(analyse(Drill, DrillRead))
+
+
+def test_a_class_may_lead_to_itself(engine: Engine) -> None:
+    """Rows that are read on several levels of one table have what each level shows."""
+
+    class Leaf(BaseModel):
+        id: int
+
+    class Branch(BaseModel):
+        base: Leaf | None
+        attached: list[Leaf]
+
+    class Tree(BaseModel):
+        name: str
+        base: Branch | None
+        attached: list[Branch]
+
+    with Session(engine) as session, count_statements(engine) as statements:
+        saw, drill = loaded(session, Machine, Tree)
+    assert saw == Tree(name="Saw", base=None, attached=[Branch(base=Leaf(id=1), attached=[])])
+    assert drill == Tree(name="Drill", base=Branch(base=None, attached=[Leaf(id=2)]), attached=[])
+    assert len(statements) <= 4
+
+
+def test_a_relation_may_lead_to_an_alias(engine: Engine) -> None:
+    """A relation to an alias of a class reads the alias, within the scope."""
+
+    class PartRead(BaseModel):
+        name: str
+
+    class Last(BaseModel):
+        last_parts: list[PartRead]
+
+    for scope, names in ((EVERY_ROW, "blade"), (RowScope([Part.name != "blade"]), "belt")):
+        with Session(engine) as session, count_statements(engine) as statements:
+            saw, _ = loaded(session, Machine, Last, scope)
+        assert [part.name for part in saw.last_parts] == [names]
+        assert len(statements) == 2
 
 
 def test_the_scope_holds_in_expressions(engine: Engine) -> None:

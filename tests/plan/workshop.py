@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Integer, String, func, select
+from sqlalchemy import JSON, DateTime, ForeignKey, Integer, String, and_, func, select
 from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     WriteOnlyMapped,
+    aliased,
     attribute_keyed_dict,
     column_property,
     composite,
@@ -98,7 +99,7 @@ class Machine(Base):
     height: Mapped[int] = mapped_column(Integer, default=2)
     api_key: Mapped[str | None] = mapped_column(String(50))
     password_changed_at: Mapped[datetime | None] = mapped_column(DateTime)
-    updates: Mapped[int] = mapped_column(nullable=False, default=0)
+    base_id: Mapped[int | None] = mapped_column(ForeignKey("workshop_machine.id"))
 
     size: Mapped[Size] = composite("width", "height")
     title: Mapped[str] = synonym("name")
@@ -110,6 +111,10 @@ class Machine(Base):
     manual: Mapped[Manual | None] = relationship(lazy="joined")
     any_part: Mapped[Part | None] = relationship(uselist=False, viewonly=True)
     leases: Mapped[list[Lease]] = relationship(lazy="selectin")
+    base: Mapped["Machine | None"] = relationship(
+        remote_side="Machine.id", back_populates="attached"
+    )
+    attached: Mapped[list["Machine"]] = relationship(back_populates="base")
 
     owners: AssociationProxy[list[Owner]] = association_proxy("leases", "owner")
     part_names: AssociationProxy[list[str]] = association_proxy("parts", "name")
@@ -135,6 +140,21 @@ class Machine(Base):
 
     def _parts(self) -> str:
         return ", ".join(part.name for part in self.parts)
+
+
+_ranked = select(
+    Part,
+    func.row_number().over(partition_by=Part.machine_id, order_by=Part.id.desc()).label("rank"),
+).subquery()
+LastPart = aliased(Part, _ranked)
+"""The newest part of each machine."""
+
+Machine.last_parts = relationship(
+    LastPart,
+    primaryjoin=and_(Machine.id == LastPart.machine_id, _ranked.c.rank <= 1),
+    viewonly=True,
+    uselist=True,
+)
 
 
 class Drill(Machine):
