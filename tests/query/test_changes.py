@@ -1,11 +1,13 @@
 """What a client has sent, as values of a model's attributes."""
 
 from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Address
 from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, TypeAdapter
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from sqlalchemy import JSON
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -104,6 +106,22 @@ def test_columns_get_plain_values() -> None:
         "document": [{"width": 3, "height": 2}, {"size": {"width": 1, "height": 2}}],
         "elsewhere": Size(),
     }
+
+
+def test_a_column_of_text_gets_text() -> None:
+    """URLs, addresses, UUIDs and members of enumerations are written as their text."""
+    kind = Enum("kind", {"A": "a"})
+    urls = TypeAdapter(HttpUrl).validate_python("http://example.org/x")
+    for value, text in [
+        (urls, "http://example.org/x"),
+        (IPv4Address("127.0.0.1"), "127.0.0.1"),
+        (UUID(int=0), str(UUID(int=0))),
+        (kind.A, "a"),
+        ("x", "x"),
+        (None, None),
+    ]:
+        assert storable(Thing, {"name": value}) == {"name": text}
+    assert storable(Thing, {"tenant_id": UUID(int=0)}) == {"tenant_id": UUID(int=0)}
 
 
 def test_nulls_are_refused_by_name() -> None:

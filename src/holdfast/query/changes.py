@@ -2,10 +2,21 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum as PythonEnum
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from pathlib import PurePath
 from typing import Any, cast
+from uuid import UUID
 
 from pydantic import BaseModel, SecretBytes, SecretStr
-from sqlalchemy import inspect
+from sqlalchemy import Enum, String, inspect
 from sqlalchemy.orm import class_mapper
 
 from holdfast.query.scope import RowScope
@@ -19,6 +30,11 @@ __all__ = (
     "refuse_nulls",
     "scoped",
     "storable",
+)
+
+_TEXTUAL = (
+    *(IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network),
+    *(PurePath, UUID),
 )
 
 
@@ -59,12 +75,26 @@ def _of_model(data: BaseModel, *, defaults: bool) -> dict[str, Any]:
 
 
 def storable(model: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values as columns take them: secrets laid open, nested schemas as dictionaries.
+    """Return values as columns take them.
 
-    Values of relations stay as they are.
+    Secrets are laid open, nested schemas become dictionaries, and a column of text gets the text of
+    a URL, an address or an UUID. Values of relations stay as they are.
     """
     columns = class_mapper(model).column_attrs
-    return {name: _plain(v) if name in columns else v for name, v in values.items()}
+    return {
+        name: _fitting(value, columns[name].columns[0].type) if name in columns else value
+        for name, value in values.items()
+    }
+
+
+def _fitting(value: Any, type_: Any) -> Any:
+    plain = _plain(value)
+    if not isinstance(type_, String) or isinstance(type_, Enum):
+        return plain
+    if isinstance(plain, PythonEnum):
+        plain = plain.value
+    # Drivers refuse them, and the client could do nothing about it.
+    return str(plain) if isinstance(plain, _TEXTUAL) or hasattr(plain, "unicode_string") else plain
 
 
 def _plain(value: Any) -> Any:
