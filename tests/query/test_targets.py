@@ -3,14 +3,16 @@
 from collections.abc import Generator
 
 import pytest
-from sqlalchemy import Engine, ForeignKey, ForeignKeyConstraint, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy import Engine, ForeignKey, ForeignKeyConstraint, String, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, defer, mapped_column, relationship
 
 from holdfast.problems import ProblemError
 from holdfast.query.scope import EVERY_ROW, RowScope
 from holdfast.query.targets import check_targets, references_of, unseen_targets
+from holdfast.query.update import change_row
 from holdfast.testing import count_statements
 from tests.library import ENGINES, engine_for
+from tests.query.writers import service_class
 
 
 class Own(DeclarativeBase):
@@ -150,6 +152,19 @@ def test_many_rows_cost_a_statement_for_each_foreign_key(session: Session) -> No
         2: ("place_code",),
         4: ("tenant_id", "room_number"),
     }
+
+
+def test_a_part_of_a_foreign_key_is_checked_with_the_others(session: Session) -> None:
+    """Changing one part of a composite key looks the whole up, loaded or not."""
+    session.add(Visit(id=1, tenant_id=1, room_number=1))
+    session.flush()
+    session.expire_all()
+    visit = session.scalars(select(Visit).options(defer(Visit.tenant_id))).one()
+    service = service_class(Visit, {}, is_async=False)(session=session)
+    with pytest.raises(ProblemError) as refusal:
+        change_row(service, visit, {"room_number": 2}, scope=TENANT)
+    assert refusal.value.problem.extensions == {"fields": ["tenant_id", "room_number"]}
+    session.rollback()
 
 
 def test_equality_is_the_databases_own(session: Session) -> None:

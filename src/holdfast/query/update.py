@@ -16,7 +16,7 @@ from holdfast.query.lookup import find
 from holdfast.query.preconditions import UNCONDITIONAL, Precondition
 from holdfast.query.scope import EVERY_ROW, RowScope
 from holdfast.query.services import flush, model_of, overrides, session_of
-from holdfast.query.targets import check_targets
+from holdfast.query.targets import check_targets, references_of
 from holdfast.query.waiting import finished
 
 __all__ = ("apply_changes", "change_row", "update_row")
@@ -83,12 +83,21 @@ def change_row(
         refuse_nulls(model, values)
         values = storable(model, values)
     state: InstanceState[Any] = inspect(entity)
+    _load_references(entity, values)
     unchanged = {key for key in state.dict if key not in values or values[key] == state.dict[key]}
     check_targets(session, model, {**state.dict, **values}, scope, exempt=unchanged)
     changed = apply_changes(service, entity, values)
     if changed is None or _touches(scope, model, changed):
         verify_in_scope(session, entity, scope)
     return as_committed(session, entity, reload, changed)
+
+
+def _load_references(entity: Any, values: Mapping[str, Any]) -> None:
+    """Have all parts of a foreign key at hand of which one is changed."""
+    for reference in references_of(object_mapper(entity).class_):
+        if not values.keys().isdisjoint(reference.fields):
+            for name in reference.fields:
+                getattr(entity, name)
 
 
 def apply_changes(service: Any, entity: Any, values: Mapping[str, Any]) -> set[str] | None:
