@@ -9,7 +9,7 @@ from sqlalchemy.orm.interfaces import ORMOption
 
 from holdfast.query.attributes import Attribute, primary_key_of
 from holdfast.query.changes import differing
-from holdfast.query.lookup import Lock, find_or_none, lock_arguments, parts_of
+from holdfast.query.lookup import Lock, find_or_none, hold_writers, lock_arguments, parts_of
 from holdfast.query.scope import RowScope
 from holdfast.query.services import dialect_of
 from holdfast.query.write_problems import outside_scope
@@ -54,6 +54,7 @@ def find_many(  # noqa: PLR0913 - all after the scope by name
     if criterion is not None:
         base = base.where(criterion)
     session.flush()
+    hold_writers(session, model)
     wanted = list(map(parts_of, keys))
     found: dict[tuple[Any, ...], Any] = {}
     for part in _portions(list(dict.fromkeys(wanted))):
