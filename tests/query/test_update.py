@@ -162,6 +162,24 @@ async def test_a_hook_is_called_without_further_statements(writer: Writer) -> No
     assert (answer.name, answer.rating, len(writer.statements)) == ("rating", 4, 2)
 
 
+async def test_a_hook_may_give_a_row_or_a_schema(writer: Writer) -> None:
+    """Of what a hook returns, an instance of the model or of a schema, what is set is written."""
+    author = await made(writer, Author, name="Ann", rating=3)
+    for returned in (Author(name="Bob"), AuthorChange(name="Bob")):
+
+        def plain(self: Any, data: Any, returned: Any = returned) -> Any:
+            return returned
+
+        async def awaited(self: Any, data: Any, returned: Any = returned) -> Any:
+            return returned
+
+        members = {"to_model_on_update": awaited if writer.is_async else plain}
+        answer = await writer.run(
+            Author, lambda s: update_row(s, author.id, {"rating": 4}), members=members
+        )
+        assert (answer.name, answer.rating, answer.version) == ("Bob", 3, 2)
+
+
 @pytest.mark.parametrize("model", [Author, Country])
 async def test_an_overridden_update_is_called(writer: Writer, model: type[Any]) -> None:
     """A service that has an `update` of its own is asked to do it, whatever the key is called."""
@@ -200,16 +218,17 @@ async def test_what_the_answer_shows_besides_is_read(writer: Writer) -> None:
     assert (answer.name, len(writer.statements)) == ("Anna", 4)
 
 
-async def test_eager_relations_of_the_mapper_are_left_alone(writer: Writer) -> None:
-    """What was loaded of the row before is read again under the lock."""
+async def test_pending_changes_are_kept(writer: Writer) -> None:
+    """What the request has changed of the row before is not undone by reading it again."""
     author = await made(writer, Author, name="Ann")
 
     def work(service: Any) -> Any:
         session: Any = service.repository.session
         sync: Session = getattr(session, "sync_session", session)
         stale = sync.scalars(select(Author)).one()
-        stale.rating = 5  # pending changes of the request are not undone by it
-        return update_row(service, author.id, {"name": "Anna"})
+        stale.rating = 5
+        with sync.no_autoflush:
+            return update_row(service, author.id, {"name": "Anna"})
 
     answer = await writer.run(Author, work)
     assert (answer.name, answer.rating) == ("Anna", 5)
