@@ -143,6 +143,23 @@ async def test_a_row_of_another_tenant_is_not_taken_over(
     assert rows(writer) == [(1, "a", "mine", 1)]
 
 
+async def test_a_natural_key_of_another_tenant_is_not_taken_over(writer: Writer) -> None:
+    """A key that is unique among all tenants is a 404 for those who do not see its row."""
+    await put(writer, "a", "mine", code="c")
+    data = {"text": "stolen", "slug": "b"}
+    for members in (None, hooked(writer)):
+        with pytest.raises(ProblemError) as refusal:
+            await writer.run(
+                Label,
+                lambda service: upsert_row(
+                    service, "c", data, scope=tenant(2), key_attributes=[Label.code]
+                ),
+                members=members,
+            )
+        assert refusal.value.problem.code == "not-found"
+    assert rows(writer) == [(1, "a", "mine", 1)]
+
+
 async def refused_by_id(writer: Writer, key: int, scope: RowScope, members: Any) -> Problem:
     data = {"text": "stolen", "slug": "b", "tenant_id": 2}
     with pytest.raises(ProblemError) as refusal:

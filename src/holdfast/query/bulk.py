@@ -1,18 +1,19 @@
 """What creating, changing and deleting many rows have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from holdfast.errors import ConfigurationError
 from holdfast.query.all_or_nothing import duplicate_item, too_many_items
 from holdfast.query.scope import RowScope
 from holdfast.query.services import overrides
-from holdfast.query.targets import unseen_targets
+from holdfast.query.targets import references_of, unseen_targets
 from holdfast.query.write_problems import foreign_key_violation, not_found
 
-__all__ = ("all_found", "check_all_targets", "check_bulk", "check_size")
+__all__ = ("all_found", "changed_references", "check_all_targets", "check_bulk", "check_size")
 
 
 def check_bulk(service: type[Any]) -> None:
@@ -68,3 +69,15 @@ def check_all_targets(
     unseen = unseen_targets(session, model, rows, scope)
     if unseen:
         raise foreign_key_violation(next(iter(unseen.values())))
+
+
+def changed_references(model: type[Any], entity: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the foreign keys of a row that change, each as a whole."""
+    loaded = inspect(entity).dict
+    merged = {**loaded, **values}
+    return {
+        field: merged.get(field)
+        for reference in references_of(model)
+        if any(merged.get(field) != loaded.get(field) for field in reference.fields)
+        for field in reference.fields
+    }

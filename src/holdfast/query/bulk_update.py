@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.query.all_or_nothing import Explain, all_or_nothing, duplicate_item
 from holdfast.query.attributes import Attribute
-from holdfast.query.bulk import all_found, check_all_targets
+from holdfast.query.bulk import all_found, changed_references, check_all_targets
 from holdfast.query.changes import given, refuse_nulls, scoped, storable
 from holdfast.query.committed import PLAIN, Reload
 from holdfast.query.lookup import find
@@ -17,7 +17,6 @@ from holdfast.query.many import find_many, read_again, verify_all_in_scope
 from holdfast.query.preconditions import UNCONDITIONAL, Precondition
 from holdfast.query.scope import EVERY_ROW, RowScope
 from holdfast.query.services import model_of, overrides, session_of
-from holdfast.query.targets import references_of
 from holdfast.query.update import change_row
 from holdfast.query.update_together import apply_together
 
@@ -112,19 +111,7 @@ def _change_all(
     changes = [storable(model, scoped(model, values, scope, new=False)) for values in sent]
     for values in changes:
         refuse_nulls(model, values)
-    pointed = [_pointed_at(model, *both) for both in zip(rows, changes, strict=True)]
+    pointed = [changed_references(model, *both) for both in zip(rows, changes, strict=True)]
     check_all_targets(session, model, pointed, scope)
     apply_together(service, session, list(zip(rows, changes, strict=True)))
     verify_all_in_scope(session, model, rows, scope)
-
-
-def _pointed_at(model: type[Any], entity: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the foreign keys of a row that change, each as a whole."""
-    loaded = inspect(entity).dict
-    merged = {**loaded, **values}
-    return {
-        field: merged.get(field)
-        for reference in references_of(model)
-        if any(merged.get(field) != loaded.get(field) for field in reference.fields)
-        for field in reference.fields
-    }

@@ -42,6 +42,7 @@ def insert_unless_there(
         values: The values by attribute name.
         target: The columns of the unique constraint that tells that it is there.
     """
+    session.flush()
     given = with_first_version(model, values)
     dialect = dialect_of(session, model)
     if dialect in _MARIADB:

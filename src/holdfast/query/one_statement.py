@@ -127,6 +127,7 @@ def insert_or_update(
     Returns:
         The row, and whether it is new; None where one is there that the scope does not show.
     """
+    session.flush()
     mapper: Mapper[Any] = inspect(model)
     statement = insert(model).values(with_first_version(model, values))
     kept = {*target, *mapper.primary_key, *(mapper.columns[n] for n in scope.values(model))}

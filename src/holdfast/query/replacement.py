@@ -18,7 +18,8 @@ __all__ = ("replacement",)
 def replacement(model: type[Any], data: Any) -> dict[str, Any]:
     """Return the values of every field of a schema: what was not sent has the field's default.
 
-    None by default says nothing to a column that takes no NULL or has a default of its own.
+    None by default says nothing to a column that takes no NULL or has a default of its own. To a
+    relation it says that there is nothing.
 
     Args:
         model: The mapped class.
@@ -28,7 +29,11 @@ def replacement(model: type[Any], data: Any) -> dict[str, Any]:
     mapper: Mapper[Any] = inspect(model)
     columns = mapper.column_attrs
     for name in _fields(data):
-        if name in columns and name not in values and getattr(data, name, ...) is None:
+        if name in values or getattr(data, name, ...) is not None:
+            continue
+        if name in mapper.relationships:
+            values[name] = None
+        elif name in columns:
             column: Any = columns[name].columns[0]
             has_default = any(
                 getattr(column, kind, None) is not None for kind in ("default", "server_default")
