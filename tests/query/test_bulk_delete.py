@@ -87,6 +87,14 @@ async def test_a_failing_row_leaves_all(writer: Writer) -> None:
     assert left(writer) == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("keys", [(1, 5), (1, 9), (1, 1)])
+async def test_a_single_wrong_key_is_told(writer: Writer, keys: tuple[int, int]) -> None:
+    """A row of another tenant, a missing one and one named twice fail by themselves."""
+    problem = await refused(writer, [RowKey(n) for n in keys])
+    assert [(e["index"], e["status"]) for e in problem.extensions["errors"]] == [(1, 404)]
+    assert left(writer) == [1, 2, 3, 4, 5]
+
+
 async def test_a_row_that_is_referred_to_is_told(writer: Writer) -> None:
     """A foreign key that keeps a row is the failure of that row."""
     await writer.run(

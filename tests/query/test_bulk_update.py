@@ -5,13 +5,17 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from sqlalchemy import or_
+from advanced_alchemy.exceptions import RepositoryError
+from sqlalchemy import or_, select, text
+from sqlalchemy.orm.exc import StaleDataError
 
 from holdfast.problems import Problem, ProblemError
 from holdfast.query.bulk_create import create_rows
 from holdfast.query.bulk_update import RowChange, update_rows
 from holdfast.query.preconditions import Precondition
 from holdfast.query.scope import EVERY_ROW, RowScope
+from holdfast.query.services import session_of
+from holdfast.query.update_together import apply_together
 from tests.library import Author, Base, Book
 from tests.query.explanation import explain
 from tests.query.writers import DRIVERS, Writer, opened
@@ -107,6 +111,18 @@ async def test_a_failing_change_leaves_nothing(writer: Writer) -> None:
     assert rows(writer) == UNTOUCHED
 
 
+@pytest.mark.parametrize(
+    ("keys", "failing"), [((1, 5), (1, 404)), ((1, 9), (1, 404)), ((1, 2, 1), (2, 422))]
+)
+async def test_a_single_wrong_key_is_told(
+    writer: Writer, keys: tuple[int, ...], failing: tuple[int, int]
+) -> None:
+    """A row of another tenant, a missing one and one named twice fail by themselves."""
+    problem = await refused(writer, [RowChange(n, {"name": "x"}) for n in keys], scope=TENANT)
+    assert [(e["index"], e["status"]) for e in problem.extensions["errors"]] == [failing]
+    assert rows(writer) == UNTOUCHED
+
+
 async def test_a_row_cannot_leave_the_scope(writer: Writer) -> None:
     """Criteria that no value fixes are checked on all rows after the change."""
     scope = RowScope(or_(Author.tenant_id == 1, Author.name == "open"))
@@ -128,6 +144,21 @@ async def test_foreign_keys_keep_to_the_scope(writer: Writer) -> None:
     # That of the third stays what it was.
     changes = [RowChange(1, {"author_id": 2}), RowChange(5, {"title": "x", "author_id": 5})]
     assert len(await update(writer, changes, model=Book, scope=TENANT)) == 2
+
+
+async def test_a_row_that_changed_meanwhile_is_noticed(writer: Writer) -> None:
+    """A version that is no longer the one that was read is an error, as the mapper has it."""
+
+    def work(service: Any) -> None:
+        session = session_of(service)
+        author = session.scalars(select(Author).where(Author.id == 1)).one()
+        session.execute(text("UPDATE library_author SET version = 9"))
+        apply_together(service, session, [(author, {"name": "x"})])
+
+    with pytest.raises(RepositoryError) as raised:
+        await writer.run(Author, work)
+    assert isinstance(raised.value.__cause__, StaleDataError)
+    assert rows(writer) == UNTOUCHED
 
 
 async def test_a_service_that_updates_is_asked_for_each(writer: Writer) -> None:

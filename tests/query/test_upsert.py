@@ -10,6 +10,7 @@ from advanced_alchemy.exceptions import IntegrityError
 from pydantic import BaseModel
 from sqlalchemy import event, or_
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from holdfast.errors import ConfigurationError
 from holdfast.problems import Problem, ProblemError
@@ -293,6 +294,21 @@ async def test_a_listener_sees_the_instance(writer: Writer) -> None:
     finally:
         event.remove(Label, "before_insert", note)
     assert seen == ["a"]
+
+
+async def test_a_listener_of_the_session_sees_the_instance(writer: Writer) -> None:
+    """A listener for flushes finds the new row in the session."""
+    seen: list[object] = []
+
+    def note(session: Session, *_: Any) -> None:
+        seen.extend(session.new)
+
+    event.listen(Session, "before_flush", note)
+    try:
+        entity, _ = await put(writer, "a", "one")
+    finally:
+        event.remove(Session, "before_flush", note)
+    assert seen == [entity]
 
 
 def test_a_key_needs_a_unique_constraint() -> None:
