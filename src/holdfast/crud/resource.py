@@ -22,6 +22,7 @@ from holdfast.crud.pages import CursorPage, OffsetPage
 from holdfast.crud.reading import Reading
 from holdfast.crud.rows import Rows
 from holdfast.crud.scoping import provide_scope, provide_settings
+from holdfast.crud.writing import Writing
 from holdfast.errors import ConfigurationError
 from holdfast.query.bulk_update import RowChange
 from holdfast.query.parameters import parameter_model
@@ -71,6 +72,7 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         model: The mapped class.
         key: The attributes that tell its rows apart in a URL.
         listing: What a list of them offers.
+        writing: How they are written.
         has_version: Whether rows have an entity tag.
 
     Raises:
@@ -106,9 +108,11 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         divided = scope.column_of(self.model) if isinstance(scope, Scope) else None
         self.key = key_attributes(self.model, self.declaration.key, divided)
         self.has_version = has_version(self.model)
+        self.writing = Writing(self.declaration.nested)
         self._readings: dict[Any, Reading] = {}
         self.listing = Listing(self.model, self.declaration, self.reading(read))
         check_resource(self)
+        self.writing.check(self.model, (create, update, put), self._scoped)
 
     @property
     def query(self) -> type[BaseModel]:
@@ -205,6 +209,11 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
     def condition(self) -> Callable[..., Coroutine[Any, Any, Precondition]]:
         """The dependency that reads what a client has already."""
         return provide_condition()
+
+    def _scoped(self, model: type[Any]) -> tuple[str, ...]:
+        scope = self.declaration.scope
+        column = scope.column_of(model) if isinstance(scope, Scope) else None
+        return () if column is None else (column.key,)
 
     def reading(self, schema: Any = None) -> Reading:
         """Return how rows are read for a schema.

@@ -10,16 +10,11 @@ from sqlalchemy.orm import Session, scoped_session
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.crud.listing import Listed
-from holdfast.query.bulk_create import create_rows
 from holdfast.query.bulk_delete import RowKey, delete_rows
-from holdfast.query.bulk_update import update_rows
-from holdfast.query.create import create_row
 from holdfast.query.delete import delete_row, restore_row
 from holdfast.query.lookup import find
 from holdfast.query.preconditions import UNCONDITIONAL, Precondition, etag_of
 from holdfast.query.scope import RowScope
-from holdfast.query.update import update_row
-from holdfast.query.upsert import upsert_row
 from holdfast.transaction.failure import problem_for
 
 if TYPE_CHECKING:
@@ -102,7 +97,9 @@ class Rows(Generic[ModelT]):
         Raises:
             ProblemError: 409 or 422, naming the field that cannot be so.
         """
-        return await self.run(lambda _: create_row(self.service, data, **self._answered(read)))
+        return await self.run(
+            lambda _: self.resource.writing.create(self.service, data, **self._answered(read))
+        )
 
     async def update(
         self,
@@ -129,7 +126,9 @@ class Rows(Generic[ModelT]):
             **self._by_key,
             **self._answered(read),
         }
-        return await self.run(lambda _: update_row(self.service, key, data, **given))
+        return await self.run(
+            lambda _: self.resource.writing.update(self.service, key, data, **given)
+        )
 
     async def put(
         self,
@@ -160,7 +159,7 @@ class Rows(Generic[ModelT]):
         }
 
         def work(_: Session) -> tuple[ModelT, bool]:
-            put = upsert_row(self.service, key, data, **given)
+            put = self.resource.writing.upsert(self.service, key, data, **given)
             return put.entity, put.created
 
         return await self.run(work)
@@ -202,8 +201,9 @@ class Rows(Generic[ModelT]):
         Raises:
             ProblemError: What cannot be so, by the index of each item.
         """
-        given: dict[str, Any] = {"explain": problem_for, **self._answered(read)}
-        return await self.run(lambda _: create_rows(self.service, items, **given))
+        given = self._answered(read)
+        writing = self.resource.writing
+        return await self.run(lambda _: writing.create_many(self.service, items, **given))
 
     async def update_many(self, changes: Sequence[Any], *, read: Any = None) -> list[ModelT]:
         """Change rows: all of them, or none.
@@ -215,9 +215,10 @@ class Rows(Generic[ModelT]):
         Raises:
             ProblemError: What cannot be so, by the index of each item.
         """
-        given: dict[str, Any] = {"explain": problem_for, **self._by_key, **self._answered(read)}
+        given: dict[str, Any] = {**self._by_key, **self._answered(read)}
         each = [self.resource.change_of(change) for change in changes]
-        return await self.run(lambda _: update_rows(self.service, each, **given))
+        writing = self.resource.writing
+        return await self.run(lambda _: writing.update_many(self.service, each, **given))
 
     async def delete_many(self, keys: "Sequence[Key]") -> None:
         """Delete rows: all of them, or none.

@@ -28,6 +28,7 @@ def check_create_schema(  # noqa: PLR0913 - one keyword for each thing that matt
     nested: Collection[str] = (),
     fixed: Collection[str] = (),
     key: Sequence[Attribute] = (),
+    optional: Collection[str] = (),
 ) -> None:
     """Hold a schema for new rows against the mapping.
 
@@ -39,6 +40,7 @@ def check_create_schema(  # noqa: PLR0913 - one keyword for each thing that matt
         nested: Relations that may be written.
         fixed: Attributes that are set otherwise, by a scope or by the row that owns this one.
         key: Attributes that the URL gives, which a body may not contradict.
+        optional: Attributes that say which row is meant, where it is there already.
 
     Raises:
         ConfigurationError: A field is nothing that can be written, or a column that needs a value
@@ -47,7 +49,7 @@ def check_create_schema(  # noqa: PLR0913 - one keyword for each thing that matt
     check = _SchemaCheck(model, schema, "create")
     if service is not None and overrides(service, *_CREATING):
         return
-    check.fields(nested, key, new=True)
+    check.fields({*nested, *optional}, key, new=True)
     check.required({*fixed, *(attribute.key for attribute in key)}, nested)
 
 
