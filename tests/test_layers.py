@@ -35,7 +35,9 @@ LAYERS = {
     "providers": layer("wiring", ""),
     "crud": layer("errors problems transaction query plan wiring", WEB),
     "check": layer("errors problems transaction query plan wiring crud", WEB),
-    "cli": layer("errors check wiring", COMMANDS),
+    "schemas": layer("errors plan query", "advanced_alchemy pydantic sqlalchemy"),
+    "cli": layer("errors check schemas wiring", COMMANDS),
+    "__main__": layer("cli", ""),
     "testing": layer("", "httpx2 sqlalchemy starlette"),
     "": layer("crud errors problems providers query transaction wiring", "advanced_alchemy"),
 }
