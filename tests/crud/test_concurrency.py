@@ -1,0 +1,63 @@
+"""Many requests for one row at once."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from holdfast import CRUDRouter
+from tests.crud.library_api import AuthorCreate, AuthorRead, AuthorService, AuthorUpdate, Library
+
+REQUESTS = 100
+
+
+async def test_one_of_many_changes_of_a_version_succeeds(library: Library) -> None:
+    """Of 100 concurrent PATCHes with one ETag one is a 200, and all the others are a 412."""
+    app, alchemy = library.app()
+    app.include_router(authors(alchemy, require_if_match=True))
+    async with library.client(app) as http:
+        created = await http.post("/authors", json={"name": "Ann"})
+        path, etag = created.headers["location"], created.headers["etag"]
+
+        async def patch(number: int) -> int:
+            changes = {"name": f"Ann {number}"}
+            answer = await http.patch(path, json=changes, headers={"If-Match": etag})
+            return answer.status_code
+
+        statuses = Counter(await in_waves(patch))
+        assert statuses == {200: 1, 412: REQUESTS - 1}
+        assert (await http.get(path)).headers["etag"] == '"2"'
+        assert (await http.patch(path, json={"name": "Bob"})).status_code == 428
+
+
+async def test_one_of_many_puts_creates(library: Library) -> None:
+    """Of 100 concurrent PUTs of one new key one is a 201, and there is one row."""
+    app, alchemy = library.app()
+    app.include_router(authors(alchemy, put=AuthorCreate))
+    async with library.client(app) as http:
+
+        async def put(number: int) -> int:
+            return (await http.put("/authors/7", json={"name": f"Ann {number}"})).status_code
+
+        statuses = Counter(await in_waves(put))
+        assert statuses == {201: 1, 200: REQUESTS - 1}
+    assert library.query("SELECT count(*) FROM library_author") == [(1,)]
+
+
+def authors(alchemy: Any, **options: Any) -> CRUDRouter[Any, Any, Any, Any, Any]:
+    """Make a router of authors."""
+    return CRUDRouter(
+        alchemy.provide_service(AuthorService),
+        read=AuthorRead,
+        create=AuthorCreate,
+        update=AuthorUpdate,
+        prefix="/authors",
+        **options,
+    )
+
+
+async def in_waves(call: Any) -> list[int]:
+    """Run the requests as many at once as the pool has connections for."""
+    found: list[int] = []
+    for start in range(0, REQUESTS, 10):
+        found += await asyncio.gather(*(call(start + number) for number in range(10)))
+    return found
