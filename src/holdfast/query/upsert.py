@@ -170,7 +170,7 @@ class _Put:
         if changed is not None:
             return changed
         if is_there(self.session, self.model, complete, target):
-            raise self._out_of_sight()
+            return self._update_again(values)
         # Another unique value of the row is taken, which the database shall say.
         return self._create(values)
 
@@ -181,15 +181,14 @@ class _Put:
             return changed
         complete = {**values, **self.scope.values(self.model)}
         if is_there(self.session, self.model, complete, target):
-            raise self._out_of_sight()
+            return self._update_again(values)
         try:
             with self.session.begin_nested():
                 return self._create(values)
         except _TAKEN:
             if not is_there(self.session, self.model, complete, target):
                 raise
-        # Somebody else has created it meanwhile.
-        return self.update(values) or _raise(self._out_of_sight())
+        return self._update_again(values)
 
     def update(self, values: Mapping[str, Any]) -> Upserted | None:
         """Change the row, or return None where the scope shows none."""
@@ -206,6 +205,10 @@ class _Put:
         self.precondition.check(entity)
         changed = change_row(self.service, entity, values, scope=self.scope, reload=self.reload)
         return Upserted(changed, created=False)
+
+    def _update_again(self, values: Mapping[str, Any]) -> Upserted:
+        """Change a row that is there but was not found, because it was created meanwhile."""
+        return self.update(values) or _raise(self._out_of_sight())
 
     def _complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
         complete = new_values(self.service, values, self.scope)
