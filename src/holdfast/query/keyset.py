@@ -103,6 +103,10 @@ def check_cursor_order(model: type[Any], keys: Sequence[SortKey], shown: Collect
 def _check_type(key: SortKey) -> None:
     column = key.path.column
     instead = "Leave it out of `sort`, or use `pagination='offset'`."
+    if any(stored_key(key, dialect) is None for dialect in _DIALECTS):
+        raise ConfigurationError(
+            f"A cursor cannot hold {column}, whose type is {key.type!r}. {instead}"
+        )
     if _hides(key.type) and not _info(column).get(CURSOR_KEY):
         raise ConfigurationError(
             f"A cursor would hold {column} as it is stored, of which {key.type!r} shows clients "
@@ -110,10 +114,6 @@ def _check_type(key: SortKey) -> None:
             f"`mapped_column(..., info={{{CURSOR_KEY!r}: True}})`."
         )
     for dialect in _DIALECTS:
-        if stored_key(key, dialect) is None:
-            raise ConfigurationError(
-                f"A cursor cannot hold {column}, whose type is {key.type!r}. {instead}"
-            )
         type_: Any = stored_type(key.type, dialect)
         is_text = isinstance(type_, String | LargeBinary | BINARY | VARBINARY)
         if is_text and not isinstance(type_, Enum) and not 0 < (type_.length or 0) <= LONGEST_KEY:

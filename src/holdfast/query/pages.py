@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-from holdfast.query.cursor import Cursor, Side, decode_cursor, encode_cursor
+from holdfast.query.cursor import Cursor, Side, decode_cursor, encode_cursor, fingerprint
 from holdfast.query.keyset import seek
 from holdfast.query.sort import Order, in_order
 from holdfast.query.stored_values import StoredKey, stored_keys
@@ -37,14 +37,14 @@ class FetchedPage(Generic[T]):
 
 def fetch_page(  # noqa: PLR0913 - what a page is made of
     session: Session,
-    statement: Select[tuple[T]],
+    statement: Select[Any],
     *,
     order: Order,
     limit: int,
     offset: int | None = None,
     cursor: str | None = None,
-    bound_to: bytes = b"",
-) -> FetchedPage[T]:
+    bound_to: bytes | None = None,
+) -> FetchedPage[Any]:
     """Return a page of the rows that a statement selects.
 
     Args:
@@ -54,7 +54,8 @@ def fetch_page(  # noqa: PLR0913 - what a page is made of
         limit: How many rows at most, at least 1.
         offset: How many rows to pass over; None for pages by cursor.
         cursor: Where the page begins, as an earlier page told; None for the first page.
-        bound_to: What `fingerprint` returned for this request.
+        bound_to: What `fingerprint` returned for this request; None where nothing but the order
+            decides which rows are in the list.
 
     Raises:
         ProblemError: 422 ``invalid-cursor``.
@@ -65,6 +66,7 @@ def fetch_page(  # noqa: PLR0913 - what a page is made of
         rows = list(session.scalars(ordered))
         return FetchedPage(rows[:limit], len(rows) > limit)
     keys = stored_keys(order, dialect)
+    bound_to = fingerprint(order, {}) if bound_to is None else bound_to
     place = None if cursor is None else decode_cursor(cursor, keys, bound_to)
     backwards = place is not None and place.side.backwards
     ordered = in_order(statement, order, dialect.name, backwards=backwards).limit(limit + 1)

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, type_coerce
+from sqlalchemy import ColumnElement, bindparam, type_coerce
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import (
     BINARY,
-    CHAR,
     VARBINARY,
     BigInteger,
     Boolean,
@@ -64,7 +63,6 @@ class StoredKey:
         type: The SQL type of such a value.
         encode: From a value that was read to what JSON can hold.
         decode: The way back, which raises ValueError for all that `encode` never returns.
-        cast: Whether the value has to be cast to the type in SQL.
         nullable: Whether the value may be NULL.
         descending: Whether the greatest value comes first.
     """
@@ -74,14 +72,12 @@ class StoredKey:
     type: TypeEngine[Any]
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
-    cast: bool = False
     nullable: bool = True
     descending: bool = False
 
     def bound(self, value: Any) -> ColumnElement[Any]:
         """Return a value as a parameter of a statement."""
-        parameter: BindParameter[Any] = bindparam(None, value, self.type)
-        return sql_cast(parameter, self.type) if self.cast else parameter
+        return bindparam(None, value, self.type)
 
 
 def stored_keys(order: Order, dialect: Dialect) -> tuple[StoredKey, ...]:
@@ -135,9 +131,9 @@ def stored_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
     return cast("TypeEngine[Any]", found)
 
 
-def _same(element: Any, type_: Any, encode: Any, decode: Any, *, cast: bool = False) -> StoredKey:
+def _same(element: Any, type_: Any, encode: Any, decode: Any) -> StoredKey:
     coerced = type_coerce(element, type_)
-    return StoredKey(coerced, coerced, type_, encode, decode, cast)
+    return StoredKey(coerced, coerced, type_, encode, decode)
 
 
 def _enum(element: Any, type_: Any, dialect: Dialect) -> StoredKey:
@@ -187,11 +183,7 @@ def _uuid(element: Any, type_: Any, _dialect: Dialect) -> StoredKey:
 def _string(element: Any, type_: Any, dialect: Dialect) -> StoredKey:
     if dialect.name != "postgresql":
         return _same(element, type_, str, code.text_from_json)
-    read = code.text_without_nul_from_json
-    if dialect.type_compiler_instance.process(element.type).startswith("CHAR"):
-        # With a CHAR it is compared regardless of the spaces at the end, which count otherwise.
-        return _same(element, CHAR(type_.length), str, read, cast=True)
-    return _same(element, type_, str, read)
+    return _same(element, type_, str, code.text_without_nul_from_json)
 
 
 def _bytes(element: Any, type_: Any, _dialect: Dialect) -> StoredKey:
