@@ -14,6 +14,8 @@ from sqlalchemy import Column, Integer, String, Table, select, util
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from holdfast.errors import ConfigurationError
+from holdfast.plan.analysis import analyse
+from holdfast.plan.writable import check_create_schema, check_update_schema
 from holdfast.schemas.classes import schemas_of
 from holdfast.schemas.mapping import read_model
 from holdfast.schemas.source import source_of
@@ -77,6 +79,15 @@ def test_any_text_is_formatted(docs: list[str], name: str, default: str) -> None
         assert found[name].default == found["note"].default == default
         described = found[name].description or ""
         assert described == " ".join(docs[1].partition("\n\n")[0].split())
+
+
+@pytest.mark.parametrize("model", GALLERY)
+def test_routes_can_be_made_of_them(model: type[Any]) -> None:
+    """What is written passes the checks that a router makes of its schemas when it is built."""
+    with generated(model) as module:
+        analyse(model, getattr(module, f"{model.__name__}Read"))
+        check_create_schema(model, getattr(module, f"{model.__name__}Create"))
+        check_update_schema(model, getattr(module, f"{model.__name__}Update"))
 
 
 def test_the_order_of_models_is_that_of_the_call() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import ColumnProperty, Mapper
 from sqlalchemy.schema import DefaultClause
 
 from holdfast.plan.secrets import is_secret_column, is_secret_type
+from holdfast.query.scope import soft_delete_column
 
 __all__ = ("Role", "role_of")
 
@@ -66,7 +67,7 @@ def role_of(mapper: Mapper[Any], prop: ColumnProperty[Any]) -> Role:
     if is_one_of_several and any(column is mapper.polymorphic_on for column in columns):
         return Role.CLASS
     made = (role for column in columns for role, holds in _made(column).items() if holds)
-    return next(made, _by_name(prop, columns))
+    return next(made, _by_name(mapper, prop, columns))
 
 
 def _made(column: Column[Any]) -> dict[Role, bool]:
@@ -84,7 +85,7 @@ def _made(column: Column[Any]) -> dict[Role, bool]:
     }
 
 
-def _by_name(prop: ColumnProperty[Any], columns: list[Column[Any]]) -> Role:
+def _by_name(mapper: Mapper[Any], prop: ColumnProperty[Any], columns: list[Column[Any]]) -> Role:
     column = columns[0]
     if any(c.primary_key for c in columns):
         return Role.NATURAL_KEY
@@ -97,4 +98,6 @@ def _by_name(prop: ColumnProperty[Any], columns: list[Column[Any]]) -> Role:
     has_default = column.default is not None or column.server_default is not None
     if prop.key in AUDIT and has_default:
         return Role.AUDIT
-    return Role.DELETION if prop.key in DELETION and column.nullable else Role.PLAIN
+    marked = soft_delete_column(mapper.class_)
+    is_mark = marked is not None and marked.key == prop.key
+    return Role.DELETION if is_mark or (prop.key in DELETION and column.nullable) else Role.PLAIN

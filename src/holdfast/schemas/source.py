@@ -7,7 +7,17 @@ from holdfast.errors import ConfigurationError
 from holdfast.schemas.classes import VALIDATOR, Field, Schema, schemas_of
 from holdfast.schemas.mapping import read_model
 from holdfast.schemas.names import import_lines, named
-from holdfast.schemas.syntax import WIDTH, Names, comment, lines_of, width_of
+from holdfast.schemas.syntax import (
+    WIDTH,
+    Brackets,
+    Code,
+    Either,
+    Expression,
+    Names,
+    comment,
+    lines_of,
+    width_of,
+)
 
 __all__ = ("source_of",)
 
@@ -66,11 +76,21 @@ def _field_lines(field: Field, names: Names) -> list[str]:
         return [*lines, *lines_of(field.annotation, names, before=start, depth=1)]
     default = " ".join(lines_of(field.default, names))
     written = lines_of(field.annotation, names, before=start, after=f" = {default}", depth=1)
-    if all(width_of(line) <= WIDTH for line in written):
+    can_be_split = len(written) == 1 or not _is_plain(field.annotation)
+    if can_be_split and all(width_of(line) <= WIDTH for line in written):
         return [*lines, *written]
-    *first, last = lines_of(field.annotation, names, before=start, depth=1)
-    before = f"{last.strip()} = "
+    # The default is what is split, so that its first line has to fit behind the annotation.
+    head = field.default.head if isinstance(field.default, Brackets) else Code("")
+    opening = f"{''.join(lines_of(head, names))}("
+    *first, last = lines_of(field.annotation, names, before=start, after=f" = {opening}", depth=1)
+    before = last.strip().removesuffix(opening)
     return [*lines, *first, *lines_of(field.default, names, before=before, depth=1)]
+
+
+def _is_plain(annotation: Expression) -> bool:
+    """Tell whether a type has no brackets, so that its default is split before it is."""
+    members = annotation.members if isinstance(annotation, Either) else (annotation,)
+    return not any(isinstance(member, Brackets) for member in members)
 
 
 def _refusal(keys: Iterable[str], names: Names) -> list[str]:

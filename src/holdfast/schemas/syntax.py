@@ -234,12 +234,11 @@ def _escape(character: str, mark: str) -> str:
 
 
 def _split(text: str, width: int) -> list[str]:
+    # Each part ends with the space between it and the next.
+    *words, last = text.split(" ")
     parts = [""]
-    for word in text.split(" "):
-        longer = f"{parts[-1]}{word} "
-        if parts[-1] and width_of(quoted(longer)) > width:
-            parts.append(f"{word} ")
-        else:
-            parts[-1] = longer
-    parts[-1] = parts[-1].removesuffix(" ")
+    for word in (*(f"{word} " for word in words), last):
+        if parts[-1] and width_of(quoted(parts[-1] + word)) > width:
+            parts.append("")
+        parts[-1] += word
     return [quoted(part) for part in parts]
