@@ -3,7 +3,10 @@
 from http import HTTPStatus
 from typing import Any
 
+import pytest
+
 from holdfast import CRUDRouter
+from holdfast.errors import ConfigurationError
 from holdfast.testing import count_statements
 from tests.crud.library_api import AuthorCreate, AuthorRead, AuthorService, AuthorUpdate, Library
 from tests.library import Author
@@ -96,3 +99,22 @@ async def test_only_what_is_declared_is_offered(library: Library) -> None:
     }
     names = [parameter["name"] for parameter in paths["/authors"]["get"]["parameters"]]
     assert names == ["limit", "offset", "total"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"filters": {Author.password_hash: ["eq"]}},
+        {"sort": [Author.password_hash]},
+        {"search": [Author.password_hash]},
+    ],
+    ids=str,
+)
+async def test_a_secret_cannot_be_found_out(
+    sqlite_library: Library, options: dict[str, Any]
+) -> None:
+    """What looks like a secret is neither filtered, nor sorted by, nor searched."""
+    _, alchemy = sqlite_library.app()
+    with pytest.raises(ConfigurationError, match="show_secrets"):
+        authors(alchemy, **options)
+    assert authors(alchemy, show_secrets=[Author.password_hash], **options)

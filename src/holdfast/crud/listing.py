@@ -9,15 +9,17 @@ from sqlalchemy.orm import Session
 
 from holdfast.crud.declaration import Declaration
 from holdfast.crud.reading import Reading
+from holdfast.errors import ConfigurationError
+from holdfast.plan.secrets import is_secret_column
 from holdfast.query.cursor import fingerprint
-from holdfast.query.filters import criterion, declared_filters, filter_models
+from holdfast.query.filters import check_filters, criterion, declared_filters, filter_models
 from holdfast.query.keyset import check_cursor_order
 from holdfast.query.pages import FetchedPage, fetch_page
 from holdfast.query.parameters import ListParameters, given_filters, parameter_model
 from holdfast.query.scope import RowScope
 from holdfast.query.search import declared_search, search_criterion
 from holdfast.query.sort import declared_sort, default_order, parse_order, sort_models
-from holdfast.query.totals import estimated_total, exact_total
+from holdfast.query.totals import check_totals, estimated_total, exact_total
 
 __all__ = ("Listed", "Listing")
 
@@ -90,6 +92,7 @@ class Listing:
         self._search = declared_search(model, declaration.search) if declaration.search else None
         self._keys = declared_sort(model, declaration.sort)
         self._default = default_order(declaration.default_sort, self._keys, model)
+        self._check_secrets()
         self._by_cursor = declaration.pagination == "cursor"
         if self._by_cursor:
             check_cursor_order(model, self._keys, reading.shown)
@@ -111,6 +114,27 @@ class Listing:
             *filter_models(self._filters, self._search),
             *sort_models(self._keys),
         )
+
+    def check_dialect(self, dialect: str) -> None:
+        """Check that an engine has what the list needs.
+
+        Raises:
+            ConfigurationError: It has no arrays, or makes no estimate.
+        """
+        check_filters(self._filters, dialect)
+        check_totals(self._declaration.totals, dialect)
+
+    def _check_secrets(self) -> None:
+        """Refuse what would tell a secret piece by piece: by a filter, a search, an order."""
+        searched = self._search.paths if self._search is not None else ()
+        paths = [each.path for each in self._filters]
+        for path in (*paths, *searched, *(key.path for key in self._keys)):
+            shown = any(path.column is each for each in self._declaration.show_secrets)
+            if not shown and is_secret_column(path.column.key, path.element):
+                raise ConfigurationError(
+                    f"{path.column} holds a secret, and who filters, searches or sorts by it can "
+                    "find it out. Leave it out, or name it in show_secrets=."
+                )
 
     def page(
         self,
