@@ -104,6 +104,9 @@ def stored_key(key: SortKey, dialect: Dialect) -> StoredKey | None:
     if dialect.name == "sqlite":
         return _same(element, _AsStored(), code.any_to_json, code.any_from_json)
     type_ = stored_type(key.type, dialect)
+    if type_.__visit_name__ == "float":
+        # In SQLAlchemy 2.0 the one for psycopg is no Float.
+        return _float(element, type_, dialect)
     for kind, make in _KINDS:
         if isinstance(type_, kind):
             return make(element, type_, dialect)
