@@ -188,3 +188,19 @@ async def test_a_hidden_sort_key_is_no_part_of_a_cursor(sqlite_library: Library)
             sort=[Author.rating],
             pagination="cursor",
         )
+
+
+async def test_cursors_lead_through_an_order_by_a_relation(library: Library) -> None:
+    """A key of the one row that a relation leads to can be sorted by, where it is shown."""
+    fill(library)
+    app, alchemy = library.app()
+    keys = [(Book.author, Author.name), Book.title]
+    app.include_router(books(alchemy, sort=keys, pagination="cursor"))
+    async with library.client(app) as http:
+        seen: list[int] = []
+        url = "/books?sort=-author.name,title&limit=4"
+        while url:
+            page = await http.get(url)
+            seen += [row["id"] for row in page.json()["items"]]
+            url = page.links.get("next", {}).get("url", "")
+    assert seen == [3, 6, 9, 2, 5, 8, 1, 4, 7]

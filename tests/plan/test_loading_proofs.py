@@ -100,7 +100,7 @@ class Count(BaseModel):
     ("model", "schema", "one_row", "shown"),
     [
         (Author, Plain, True, {"id", "name"}),
-        (Author, AuthorRead, False, {"id", "name"}),
+        (Author, AuthorRead, False, {"id", "name", "country.name"}),
         (Author, Doubled, False, set()),
         (Author, Masked, True, set()),
         (Author, Aliased, True, set()),

@@ -104,13 +104,22 @@ def reads_one_row(node: Node) -> bool:
 def shown_attributes(node: Node) -> frozenset[str]:
     """Return the keys of the column attributes whose values are shown as they are.
 
-    One that a validator or serializer may change, or that is left out of the answer, is none.
+    With a dot those of the one row that a relation leads to: ``author.name``. One that a validator
+    or serializer may change, or that is left out of the answer, is none.
     """
-    return frozenset(
+    own = {
         field.column
         for field in node.fields
         if isinstance(field, ColumnField) and field.is_shown_as_is
-    )
+    }
+    behind = {
+        f"{field.relation}.{name}"
+        for field in node.fields
+        if isinstance(field, RelationField) and field.shown_as
+        if not field.is_to_many and not field.is_optional
+        for name in shown_attributes(field.node)
+    }
+    return frozenset(own | behind)
 
 
 def _options(nodes: Sequence[Node], chosen: Sequence[Iterable[FieldNode]]) -> tuple[ORMOption, ...]:
