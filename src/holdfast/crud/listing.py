@@ -173,22 +173,33 @@ class Listing:
             cursor=getattr(query, "cursor", None),
             bound_to=fingerprint(order, {**{f.parameter: v for f, v in used}, "q": text}),
         )
-        return self._listed(fetched, query, self._total(session, filtered, query))
-
-    def _listed(self, fetched: FetchedPage[Any], query: Any, total: int | None) -> Listed[Any]:
         return Listed(
             items=fetched.rows,
             limit=query.limit,
             offset=None if self._by_cursor else query.offset,
             next_cursor=fetched.next_cursor,
             previous_cursor=fetched.previous_cursor,
-            total=total,
+            total=self._total(session, filtered, query, fetched),
             has_more=fetched.has_more,
         )
 
-    def _total(self, session: Session, filtered: Select[Any], query: Any) -> int | None:
+    def _total(
+        self, session: Session, filtered: Select[Any], query: Any, fetched: FetchedPage[Any]
+    ) -> int | None:
         wanted = getattr(query, "total", self._declaration.totals[0])
         if wanted == "none":
             return None
+        known = self._known_total(query, fetched)
+        if known is not None:
+            return known
         count = exact_total if wanted == "exact" else estimated_total
         return count(session, filtered)
+
+    def _known_total(self, query: Any, fetched: FetchedPage[Any]) -> int | None:
+        """Return how many rows there are where the page ends with the last of them."""
+        if self._by_cursor:
+            is_whole = fetched.next_cursor is None and fetched.previous_cursor is None
+            return len(fetched.rows) if is_whole else None
+        if fetched.has_more or (query.offset and not fetched.rows):
+            return None
+        return int(query.offset) + len(fetched.rows)
