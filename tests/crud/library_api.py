@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import NullPool
+from sqlalchemy import MetaData, NullPool
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from holdfast import (
@@ -114,15 +114,21 @@ class Library:
         query: Runs a statement on a connection of its own, and returns its rows.
     """
 
-    def __init__(self, engine: AsyncEngine, query: Callable[[str], list[tuple[Any, ...]]]) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        query: Callable[[str], list[tuple[Any, ...]]],
+        metadata: MetaData = Base.metadata,
+    ) -> None:
         self.engine = engine
         self.query = query
+        self._metadata = metadata
 
     def app(self, **options: Any) -> tuple[FastAPI, AdvancedAlchemy]:
         """Make an application on the database, without routes."""
         app = FastAPI()
         alchemy = AdvancedAlchemy(
-            SQLAlchemyAsyncConfig(engine_instance=self.engine, metadata=Base.metadata),
+            SQLAlchemyAsyncConfig(engine_instance=self.engine, metadata=self._metadata),
             app,
             **options,
         )
@@ -136,19 +142,24 @@ class Library:
 
     def empty(self) -> None:
         """Delete every row."""
-        for table in reversed(Base.metadata.sorted_tables):
+        for table in reversed(self._metadata.sorted_tables):
             self.query(f"DELETE FROM {table.name}")
 
 
 @asynccontextmanager
-async def opened_library(engine: str, request: pytest.FixtureRequest) -> AsyncGenerator[Library]:
-    """Open the library in a database of one of the engines, for all tests of a module."""
+async def opened_library(
+    engine: str, request: pytest.FixtureRequest, metadata: MetaData = Base.metadata
+) -> AsyncGenerator[Library]:
+    """Open the library in a database of one of the engines, for all tests of a module.
+
+    With other tables where other `metadata` is given.
+    """
     with database_for(engine, request) as database:
         options: dict[str, Any] = {"poolclass": NullPool} if engine == "sqlite" else {}
         made = create_async_engine(database.url, **options)
         if engine == "sqlite":
             SQLitePragmas().install(made.sync_engine)
         async with made.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
-        yield Library(made, database.query)
+            await connection.run_sync(metadata.create_all)
+        yield Library(made, database.query, metadata)
         await made.dispose()

@@ -10,11 +10,17 @@ from sqlalchemy.orm.interfaces import ORMOption
 from holdfast.query.all_or_nothing import Explain, all_or_nothing
 from holdfast.query.attributes import Attribute
 from holdfast.query.bulk import all_found
-from holdfast.query.delete import delete_row, deletion_time, remove
+from holdfast.query.delete import (
+    delete_row,
+    deletion_time,
+    flush_deletions,
+    forget_itself,
+    remove,
+)
 from holdfast.query.many import find_many
 from holdfast.query.preconditions import UNCONDITIONAL, Precondition
 from holdfast.query.scope import EVERY_ROW, RowScope, soft_delete_column
-from holdfast.query.services import flush, model_of, overrides, session_of
+from holdfast.query.services import model_of, overrides, session_of
 from holdfast.query.update_together import apply_together
 
 __all__ = ("RowKey", "delete_rows")
@@ -110,8 +116,9 @@ def _delete_together(
         if own:
             remove(service, entity)
         else:
+            forget_itself(entity)
             session.delete(entity)
-    flush(service)
+    flush_deletions(service)
 
 
 def _dependents(model: type[Any]) -> list[ORMOption]:

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from advanced_alchemy.exceptions import RepositoryError
 from sqlalchemy import inspect
-from sqlalchemy.orm import object_mapper
+from sqlalchemy.exc import CircularDependencyError
+from sqlalchemy.orm import MANYTOONE, InstanceState, object_mapper
+from sqlalchemy.orm.attributes import set_committed_value
 
 from holdfast.query.attributes import Attribute, primary_key_of
 from holdfast.query.committed import PLAIN, Reload, as_committed, changed_attributes
@@ -14,8 +17,17 @@ from holdfast.query.preconditions import UNCONDITIONAL, Precondition
 from holdfast.query.scope import EVERY_ROW, RowScope, soft_delete_column
 from holdfast.query.services import flush, model_of, overrides, session_of
 from holdfast.query.waiting import finished
+from holdfast.query.write_problems import still_referred_to
 
-__all__ = ("delete_row", "deletion_time", "mark_deleted", "remove", "restore_row")
+__all__ = (
+    "delete_row",
+    "deletion_time",
+    "flush_deletions",
+    "forget_itself",
+    "mark_deleted",
+    "remove",
+    "restore_row",
+)
 
 
 def delete_row(
@@ -56,8 +68,9 @@ def delete_row(
 def remove(service: Any, entity: Any) -> None:
     """Delete a row that was found and locked, by the service's own ``delete`` where it has one."""
     if not overrides(service, "delete") and not overrides(service.repository, "delete", "get"):
+        forget_itself(entity)
         session_of(service).delete(entity)
-        flush(service)
+        flush_deletions(service)
         return
     identity = inspect(entity).identity
     options: dict[str, Any] = {}
@@ -67,6 +80,40 @@ def remove(service: Any, entity: Any) -> None:
             options["id_attribute"] = attribute.key
     item_id = identity[0] if len(identity) == 1 else tuple(identity)
     finished(service.delete(item_id, auto_commit=False, auto_expunge=False, **options))
+
+
+def forget_itself(entity: Any) -> None:
+    """Let the mapper not know that a row refers to itself: it would delete it after itself.
+
+    PostgreSQL and SQLite do not mind; MariaDB refuses it.
+    """
+    state: InstanceState[Any] = inspect(entity)
+    mapper = state.mapper
+    for relation in mapper.relationships:
+        if relation.direction is not MANYTOONE or not relation.mapper.common_parent(mapper):
+            continue
+        pairs = [
+            tuple(state.dict.get(mapper.get_property_by_column(column).key) for column in pair)
+            for pair in relation.local_remote_pairs or ()
+        ]
+        if all(own is not None and own == referred for own, referred in pairs):
+            set_committed_value(entity, relation.key, None)
+
+
+def flush_deletions(service: Any) -> None:
+    """Send deletions to the database.
+
+    Raises:
+        ProblemError: 409: of the rows each refers to the other, so none can go first.
+    """
+    try:
+        flush(service)
+    except (CircularDependencyError, RepositoryError) as error:
+        if not isinstance(error, CircularDependencyError) and not isinstance(
+            error.__cause__, CircularDependencyError
+        ):
+            raise
+        raise still_referred_to() from error
 
 
 def mark_deleted(entity: Any, column: Attribute) -> None:

@@ -13,6 +13,7 @@ __all__ = (
     "outside_scope",
     "precondition_failed",
     "precondition_required",
+    "still_referred_to",
 )
 
 
@@ -37,6 +38,18 @@ def foreign_key_violation(fields: Iterable[str]) -> ProblemError:
             "Reference conflict",
             f"What {_listed(named)} refers to does not exist. Nothing was changed.",
             extensions={"fields": named},
+        )
+    )
+
+
+def still_referred_to() -> ProblemError:
+    """Return the answer for a deletion of a row that another one refers to."""
+    return ProblemError(
+        Problem(
+            "foreign-key-violation",
+            HTTPStatus.CONFLICT,
+            "Reference conflict",
+            "Another record still refers to this one. Nothing was changed.",
         )
     )
 
