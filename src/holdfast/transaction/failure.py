@@ -26,6 +26,7 @@ from holdfast.transaction.kinds import (
     LOCKED,
     NOT_NULL,
     OUTCOME_UNKNOWN,
+    OUTSIDE_SCOPE,
     PARTIAL_COMMIT,
     STALE,
     TIMED_OUT,
@@ -33,7 +34,7 @@ from holdfast.transaction.kinds import (
     UNCOMMITTED,
     UNIQUE,
 )
-from holdfast.transaction.violation import Statement, violation_of
+from holdfast.transaction.violation import Statement, reported_by, violation_of
 
 __all__ = (
     "database_error",
@@ -112,6 +113,10 @@ _UNDOING_CODES = frozenset(
 
 _CHAIN_LIMIT = 20
 
+# A row that a policy of row-level security refuses has the code of a missing privilege, which is
+# the server's affair; the function of PostgreSQL that reports it tells them apart in any language.
+_NO_PRIVILEGE, _BY_POLICY = "42501", "ExecWithCheckOptions"
+
 
 def _no_statement(_: BaseException) -> Statement | None:
     return None
@@ -165,6 +170,8 @@ def _problem_by_code(error: BaseException) -> Problem | None:
     for code in _codes(error):
         if code in _BY_CODE:
             return _BY_CODE[code]
+        if code == _NO_PRIVILEGE and reported_by(error) == _BY_POLICY:
+            return OUTSIDE_SCOPE
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return UNAVAILABLE
     # psycopg has no code for a value that it refuses to send.

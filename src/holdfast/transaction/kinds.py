@@ -15,6 +15,7 @@ __all__ = (
     "LOCKED",
     "NOT_NULL",
     "OUTCOME_UNKNOWN",
+    "OUTSIDE_SCOPE",
     "PARTIAL_COMMIT",
     "STALE",
     "TIMED_OUT",
@@ -52,6 +53,12 @@ NOT_NULL = Problem(
     HTTPStatus.UNPROCESSABLE_ENTITY,
     "Value missing",
     "A value that is required is missing. Nothing was changed.",
+)
+OUTSIDE_SCOPE = Problem(
+    "outside-scope",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "Not acceptable",
+    "The record is outside of what this client may write. Nothing was changed.",
 )
 INVALID_VALUE = Problem(
     "invalid-value",

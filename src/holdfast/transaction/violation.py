@@ -19,7 +19,7 @@ from sqlalchemy.schema import ColumnCollectionConstraint
 from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.sql.visitors import iterate
 
-__all__ = ("Statement", "Violation", "statement_of", "violation_of")
+__all__ = ("Statement", "Violation", "reported_by", "statement_of", "violation_of")
 
 # The key of PostgreSQL's DETAIL, whatever the language of the words around it.
 _PG_KEY = re.compile(r"\((.+?)\)=\(", re.DOTALL)
@@ -79,6 +79,25 @@ def violation_of(original: BaseException, statement: Statement) -> Violation:
     return _named(violation, statement.names)
 
 
+def reported_by(error: BaseException) -> str | None:
+    """Return the name of the function of PostgreSQL that reported an error, where it is told.
+
+    Args:
+        error: SQLAlchemy's error, or the driver's own.
+    """
+    report = _report_of(getattr(error, "orig", None) or error)
+    for attribute in ("source_function", "server_source_function"):
+        function = getattr(report, attribute, None)
+        if isinstance(function, str):
+            return function
+    return None
+
+
+def _report_of(original: BaseException) -> Any:
+    # psycopg keeps the server's fields on `diag`, asyncpg on the exception that is adapted.
+    return getattr(original, "diag", None) or original.__cause__
+
+
 def _named(violation: Violation, names: Mapping[str, str]) -> Violation:
     def named(columns: Iterable[str]) -> tuple[str, ...]:
         return tuple(names.get(column, column) for column in columns)
@@ -89,8 +108,7 @@ def _named(violation: Violation, names: Mapping[str, str]) -> Violation:
 
 
 def _of_postgresql(original: BaseException, statement: Statement) -> Violation:
-    # psycopg keeps the server's fields on `diag`, asyncpg on the exception that is adapted.
-    report = getattr(original, "diag", None) or original.__cause__
+    report = _report_of(original)
     column = getattr(report, "column_name", None)
     if column:
         return Violation((column,))
