@@ -26,7 +26,7 @@ from holdfast.crud.resource import (
 from holdfast.crud.routes import GeneratedRoute, generated_routes
 from holdfast.crud.undeclared import refuse_undeclared
 from holdfast.errors import ConfigurationError
-from holdfast.wiring.idempotency import Principal
+from holdfast.wiring.idempotency import PUBLIC, Principal
 
 __all__ = ("CRUDRouter",)
 
@@ -97,7 +97,15 @@ class CRUDRouter(APIRouter, Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
             provider, read=read, create=create, update=update, put=put, **options
         )
         self._names = names_of(self.resource.model, prefix, singular, plural)
-        self._writing = self._dependencies_of_writes(principal, dry_run=dry_run)
+        alchemy, config = self.resource.provision.extension, self.resource.provision.config
+        # What is generated does nothing beside the database, so it may run again.
+        committing = alchemy.options(retry=True, commit_mode="autocommit", dry_run=dry_run)
+        self._options = [Depends(committing)]
+        self._keys: list[params.Depends] = []
+        if principal is not None:
+            _check_principal(principal, self.resource)
+            keys = alchemy.idempotency(principal=principal, key=config.bind_key)
+            self._keys.append(Depends(keys))
         own = _checked(operations or {})
         generated = list(generated_routes(self.resource, own))
         left_out = {name for name, operation in (operations or {}).items() if operation is None}
@@ -106,18 +114,6 @@ class CRUDRouter(APIRouter, Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
             if route.operation not in left_out:
                 self._add(route, own.get(route.operation, Operation()))
         self.routes = OwnFirst(self.routes)
-
-    def _dependencies_of_writes(
-        self, principal: Principal | None, *, dry_run: bool
-    ) -> list[params.Depends]:
-        alchemy = self.resource.provision.extension
-        # What is generated does nothing beside the database, so it may run again.
-        options = alchemy.options(retry=True, commit_mode="autocommit", dry_run=dry_run)
-        made = [Depends(options)]
-        if principal is not None:
-            key = self.resource.provision.config.bind_key
-            made.append(Depends(alchemy.idempotency(principal=principal, key=key)))
-        return made
 
     def _add(self, route: GeneratedRoute, own: Operation) -> None:
         reads = route.method in _SAFE
@@ -136,8 +132,10 @@ class CRUDRouter(APIRouter, Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
             responses={**problem_responses(*problems), **route.responses, **(own.responses or {})},
             dependencies=[
                 Depends(refuse_undeclared),
-                *(() if reads else self._writing),
+                *(() if reads else self._options),
+                # Before a key is looked up: an answer that is kept is for who may have it.
                 *own.dependencies,
+                *(() if reads else self._keys),
             ],
             tags=list(own.tags),
             summary=own.summary or self._names.summary(route.operation),
@@ -145,6 +143,17 @@ class CRUDRouter(APIRouter, Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
             deprecated=own.deprecated,
             include_in_schema=own.include_in_schema,
             openapi_extra=route.openapi_extra,
+        )
+
+
+def _check_principal(
+    principal: Principal, resource: Resource[ModelT, ReadT, CreateT, UpdateT, PutT]
+) -> None:
+    declaration = resource.declaration
+    if principal is PUBLIC and (declaration.scope is not None or declaration.settings):
+        raise ConfigurationError(
+            "With principal=PUBLIC whoever sends a key gets the answer that is kept under it, be "
+            "it of another scope. Name the dependency that tells callers apart."
         )
 
 
