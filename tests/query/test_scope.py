@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Generator
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, or_, select
+from sqlalchemy import ColumnElement, Engine, func, or_, select
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     Session,
+    aliased,
     column_property,
     joinedload,
     mapped_column,
@@ -86,6 +88,31 @@ def test_a_criterion_is_about_one_model() -> None:
         RowScope([func.now() > 1])
     inner = Author.id.in_(select(Book.author_id))
     assert RowScope([inner]).criterion(Author) is inner
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        (Author.id > 0) & Author.books.any(Book.tenant_id == 1),
+        (Author.id > 0) & select(Book.id).where(Book.author_id == Author.id).exists(),
+        Author.id.in_(select(Author.id).where(Author.tenant_id == 1)),
+    ],
+)
+def test_a_subquery_does_not_look_at_the_row_itself(criterion: ColumnElement[bool]) -> None:
+    """An upsert has no FROM that it could be about: such a criterion would let every row pass."""
+    with pytest.raises(ConfigurationError, match=re.escape("`Author.id.in_(select(...))`")):
+        RowScope(criterion)
+    other = aliased(Author)
+    assert RowScope(Author.id.in_(select(other.id))).models == (Author,)
+
+
+def test_a_criterion_is_an_expression() -> None:
+    """None from a dependency is a mistake that is told, and not every row."""
+    nothing: Any = None
+    with pytest.raises(ConfigurationError, match="Return criteria such as"):
+        RowScope(nothing)
+    with pytest.raises(ConfigurationError, match=re.escape("Author.id.in_(select(")):
+        RowScope(Author.books.any(Book.tenant_id == 1))
 
 
 def test_nobody_is_no_owner() -> None:

@@ -20,6 +20,8 @@ Criteria = ColumnElement[bool] | Sequence[ColumnElement[bool]]
 SOFT_DELETE = "holdfast.soft_delete"
 """Where the ``info`` of a column says that it tells whether its row is deleted."""
 
+_SUBQUERIES = frozenset({"select", "exists", "scalar_select", "compound_select", "subquery", "cte"})
+
 
 class Scope:
     """The rows whose column equals what a dependency gives: those of a tenant, or of an owner.
@@ -89,6 +91,11 @@ class RowScope:
             self._criteria[model] = criterion if known is None else and_(known, criterion)
 
     @property
+    def models(self) -> tuple[type[Any], ...]:
+        """The models that the criteria are about."""
+        return tuple(self._criteria)
+
+    @property
     def is_restricted(self) -> bool:
         """Whether there is a scope at all, beside what is soft-deleted."""
         return bool(self._criteria)
@@ -156,9 +163,14 @@ def soft_delete_column(model: type[Any]) -> Attribute | None:
     return None
 
 
-def _model_of(criterion: ColumnElement[bool]) -> type[Any]:
+def _model_of(criterion: Any) -> type[Any]:
+    if not isinstance(criterion, ColumnElement):
+        raise ConfigurationError(
+            f"A criterion of the scope is {criterion!r}, which is no SQL expression. "
+            "Return criteria such as `Author.tenant_id == 7`, or `()` for every row."
+        )
     found: dict[type[Any], None] = {}
-    for element in _outer_elements(criterion):
+    for element in _elements(criterion, within_subqueries=False):
         parent = getattr(element, "_annotations", {}).get("parententity")
         if parent is not None:
             found[parent.mapper.class_] = None
@@ -166,18 +178,40 @@ def _model_of(criterion: ColumnElement[bool]) -> type[Any]:
         named = " and ".join(sorted(cls.__name__ for cls in found)) or "no model"
         raise ConfigurationError(
             f"A criterion of the scope is about {named}: {criterion}. "
-            "Return one criterion for each model, written with its attributes."
+            "Return one criterion for each model, written with its attributes; what is behind a "
+            "relation as `Author.id.in_(select(Book.author_id).where(...))`."
         )
-    return next(iter(found))
+    (model,) = found
+    _check_subqueries(model, cast("Any", criterion))
+    return model
 
 
-def _outer_elements(criterion: Any) -> Iterator[Any]:
-    """Return the parts of a criterion, without those of the subqueries in it."""
+def _check_subqueries(model: type[Any], criterion: Any) -> None:
+    """Refuse a subquery that looks at the row itself.
+
+    An upsert has no FROM that it could be about, and where a relation leads back to its own table,
+    it could be about the wrong one of the two rows.
+    """
+    mapper: Mapper[Any] = inspect(model)
+    tables: Sequence[Any] = mapper.tables
+    outside = set(map(id, _elements(criterion, within_subqueries=False)))
+    for element in _elements(criterion, within_subqueries=True):
+        if id(element) not in outside and getattr(element, "table", None) in tables:
+            name = model.__name__
+            raise ConfigurationError(
+                f"A criterion of the scope has a subquery that is about {name} as well: "
+                f"{criterion}. Write one that stands for itself, such as "
+                f"`{name}.id.in_(select(...))`, with `aliased({name})` where it reads {name}."
+            )
+
+
+def _elements(criterion: Any, *, within_subqueries: bool) -> Iterator[Any]:
+    """Return the parts of a criterion, those of the subqueries in it as well or not."""
     stack = [criterion]
     while stack:
         element = stack.pop()
         yield element
-        if getattr(element, "__visit_name__", "") not in {"select", "exists", "scalar_select"}:
+        if within_subqueries or element.__visit_name__ not in _SUBQUERIES:
             stack.extend(element.get_children())
 
 
