@@ -1,46 +1,24 @@
 """What cannot work about a resource, found where it is declared."""
 
 import warnings
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect
+from sqlalchemy.orm import class_mapper
 
+from holdfast.crud.scope_checks import Division, check_division, division_of, telling_keys
+from holdfast.crud.scoping import ScopeDeclaration
 from holdfast.errors import ConfigurationError
-from holdfast.plan.writable import (
-    check_create_schema,
-    check_update_schema,
-    field_names,
-    unscoped_unique_keys,
-)
-from holdfast.query.attributes import Attribute
+from holdfast.plan.writable import check_create_schema, check_update_schema
 from holdfast.query.bulk import check_bulk
-from holdfast.query.scope import SOFT_DELETE, Scope
+from holdfast.query.scope import Scope
+from holdfast.query.transaction_settings import check_settings
 from holdfast.query.upsert import check_upsert
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Mapper
-
     from holdfast.crud.resource import Resource
 
-__all__ = ("check_resource", "mark_soft_delete")
-
-
-def mark_soft_delete(model: type[Any], column: Attribute | None) -> None:
-    """Mark the column that holds when a row was deleted, for every resource that reads the model.
-
-    Raises:
-        ConfigurationError: It is no nullable column of the model.
-    """
-    if column is None:
-        return
-    mapper: Mapper[Any] = inspect(model)
-    found: Any = mapper.column_attrs.get(getattr(column, "key", ""))
-    if found is None or not getattr(found.columns[0], "nullable", False):
-        raise ConfigurationError(
-            f"soft_delete= names {column}, which is no nullable column of {model.__name__}. "
-            "Name one such as `deleted_at: Mapped[datetime | None]`."
-        )
-    found.columns[0].info[SOFT_DELETE] = True
+__all__ = ("check_resource", "check_schemas", "check_scope", "fixed_attributes")
 
 
 def check_resource(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
@@ -52,7 +30,7 @@ def check_resource(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
     _check_database(resource)
     _check_versions(resource)
     _check_scope(resource)
-    _check_schemas(resource)
+    check_schemas(resource)
 
 
 def _check_database(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
@@ -63,6 +41,7 @@ def _check_database(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
             f"settings= is about settings of PostgreSQL, and the database is {dialect!r}. "
             "Use `scope=` there."
         )
+    check_settings(declaration.settings or {})
     if "estimated" in declaration.totals and dialect == "sqlite":
         raise ConfigurationError(
             "SQLite's planner estimates no number of rows. Leave 'estimated' out of `totals`."
@@ -79,42 +58,50 @@ def _check_versions(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
 
 
 def _check_scope(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
-    scope = resource.declaration.scope
-    if not isinstance(scope, Scope):
-        return
-    column = scope.column_of(resource.model)
-    name = resource.model.__name__
-    if column is None:
+    declaration, provision = resource.declaration, resource.provision
+    if getattr(provision.statement, "whereclause", None) is not None:
         raise ConfigurationError(
-            f"The scope is about {', '.join(map(str, scope.columns))}, and not about {name}. "
-            f"Name its column too: `Scope(..., {name}.<column>)`."
+            f"The provider of {provision.service_class.__name__} has a statement with criteria, "
+            "which hold for lists alone. Leave them out, and give the router a `scope=`: that "
+            "holds for whatever is read and written."
         )
-    for model in resource.models:
-        if scope.column_of(model) is None and _has_column_like(model, scope):
-            raise ConfigurationError(
-                f"{model.__name__}, which the routes of {name} read, has a column like those of "
-                f"the scope, but the scope does not name it. Add `{model.__name__}.{column.key}`."
-            )
-    schemas = (resource.create, resource.update, resource.put)
-    written = {field for schema in schemas if schema is not None for field in field_names(schema)}
-    for key in unscoped_unique_keys(resource.model, (column.key,), written):
-        warnings.warn(
-            f"{', '.join(key)} of {name} is unique without {column.key}, so a 409 tells callers of "
-            f"one scope what is in another. Add {column.key} to the constraint.",
-            stacklevel=5,
-        )
+    if isinstance(declaration.scope, Scope):
+        check_scope(resource, division_of(declaration.scope), stacklevel=6)
 
 
-def _has_column_like(model: type[Any], scope: Scope) -> bool:
-    mapper: Mapper[Any] = inspect(model)
-    return any(column.key in mapper.column_attrs for column in scope.columns)
+def check_scope(
+    resource: "Resource[Any, Any, Any, Any, Any]", division: Division, *, stacklevel: int
+) -> None:
+    """Check that a scope fits a resource, and warn of what tells of rows outside it.
+
+    Args:
+        resource: The resource.
+        division: How the scope divides rows.
+        stacklevel: Whose line the warnings name.
+
+    Raises:
+        ConfigurationError: It does not fit.
+    """
+    check_division(resource, division)
+    for told in telling_keys(resource, division):
+        warnings.warn(told, stacklevel=stacklevel)
 
 
-def _check_schemas(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
+def check_schemas(
+    resource: "Resource[Any, Any, Any, Any, Any]", fixed: Collection[str] | None = None
+) -> None:
+    """Check what is written against the mapping.
+
+    Args:
+        resource: The resource.
+        fixed: The attributes whose values the scope fixes, where a request has told.
+
+    Raises:
+        ConfigurationError: A schema does not fit the model.
+    """
     declaration, service = resource.declaration, resource.provision.service_class
-    scope = declaration.scope
-    divided = scope.column_of(resource.model) if isinstance(scope, Scope) else None
-    fixed = () if divided is None else (divided.key,)
+    if fixed is None:
+        fixed = fixed_attributes(declaration.scope, resource.model)
     nested = [relation.key for relation in declaration.nested]
     natural = resource.key if declaration.key is not None else ()
     if resource.create is not None:
@@ -137,3 +124,17 @@ def _check_schemas(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
         check_upsert(service, natural, fixed)
     if declaration.bulk is not None:
         check_bulk(service)
+
+
+def fixed_attributes(scope: ScopeDeclaration | None, model: type[Any]) -> Collection[str]:
+    """Return the attributes of new rows that a scope gives a value, as far as that is known.
+
+    Args:
+        scope: The scope as it was declared.
+        model: The class of the rows.
+    """
+    if isinstance(scope, Scope):
+        divided = scope.column_of(model)
+        return () if divided is None else (divided.key,)
+    # Criteria tell at the first request; until then it may be any.
+    return () if scope is None else class_mapper(model).column_attrs.keys()

@@ -59,7 +59,8 @@ def key_attributes(
         names = ", ".join(column.name for column in columns)
         raise ConfigurationError(
             f"key= names {names} of {model.__name__}, which are not unique. "
-            "Give them a unique constraint, or leave `key` out for the primary key."
+            "Give them a unique constraint, alone or with the column of a `Scope`, or leave `key` "
+            "out for the primary key."
         )
     return attributes
 

@@ -1,6 +1,6 @@
 """What is declared of one model's rows: checked once, and what routes are made of."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from functools import cached_property
 from typing import Annotated, Any, Generic, cast
 
@@ -13,7 +13,7 @@ from fastapi import Depends
 from pydantic import BaseModel, Field, create_model
 from typing_extensions import TypeVar, Unpack
 
-from holdfast.crud.checks import check_resource, mark_soft_delete
+from holdfast.crud.checks import check_resource, check_schemas, check_scope, fixed_attributes
 from holdfast.crud.conditions import provide_condition, provide_precondition
 from holdfast.crud.declaration import ResourceOptions, declared
 from holdfast.crud.keys import Key, key_annotation, key_attributes, key_path, provide_key
@@ -21,13 +21,16 @@ from holdfast.crud.listing import Listing
 from holdfast.crud.pages import CursorPage, OffsetPage
 from holdfast.crud.reading import Reading
 from holdfast.crud.rows import Rows
+from holdfast.crud.scope_checks import check_division, division_of, division_of_criteria
 from holdfast.crud.scoping import provide_scope, provide_settings
+from holdfast.crud.soft_deletes import mark_soft_delete, remember
 from holdfast.crud.writing import Writing
 from holdfast.errors import ConfigurationError
 from holdfast.query.bulk_update import RowChange
 from holdfast.query.parameters import parameter_model
 from holdfast.query.preconditions import Precondition, has_version
 from holdfast.query.scope import RowScope, Scope
+from holdfast.query.transaction_settings import keep_settings
 from holdfast.query.values import several
 from holdfast.wiring.services import ServiceProvider, provision_of
 
@@ -103,16 +106,18 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         self.put = put
         self.declaration = declared(options)
         self.model = cast("type[ModelT]", provision.service_class.repository_type.model_type)
-        mark_soft_delete(self.model, self.declaration.soft_delete)
+        mark_soft_delete(self)
+        self._readings: dict[Any, Reading] = {}
+        self._fitting: set[Any] = set()
         scope = self.declaration.scope
         divided = scope.column_of(self.model) if isinstance(scope, Scope) else None
         self.key = key_attributes(self.model, self.declaration.key, divided)
         self.has_version = has_version(self.model)
         self.writing = Writing(self.declaration.nested)
-        self._readings: dict[Any, Reading] = {}
         self.listing = Listing(self.model, self.declaration, self.reading(read))
         check_resource(self)
         self.writing.check(self.model, (create, update, put), self._scoped)
+        remember(self)
 
     @property
     def query(self) -> type[BaseModel]:
@@ -122,7 +127,8 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
     @property
     def models(self) -> tuple[type[Any], ...]:
         """The mapped classes that the routes read."""
-        return tuple(dict.fromkeys((*self.listing.models, *self.reading().models)))
+        read = (model for reading in self._readings.values() for model in reading.models)
+        return tuple(dict.fromkeys((*self.listing.models, *read)))
 
     @cached_property
     def changed(self) -> type[BaseModel]:
@@ -183,7 +189,11 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         async def provide_rows(
             service: Any, scope: RowScope, settings: dict[str, str]
         ) -> Rows[ModelT]:
-            return Rows(self, service, scope, settings)
+            self._check_criteria(scope)
+            rows = Rows(self, service, scope)
+            if settings:
+                await rows.run(lambda session: keep_settings(session, self.model, settings))
+            return rows
 
         declaration = self.declaration
         settings = provide_settings(declaration.settings or {})
@@ -210,10 +220,8 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         """The dependency that reads what a client has already."""
         return provide_condition()
 
-    def _scoped(self, model: type[Any]) -> tuple[str, ...]:
-        scope = self.declaration.scope
-        column = scope.column_of(model) if isinstance(scope, Scope) else None
-        return () if column is None else (column.key,)
+    def _scoped(self, model: type[Any]) -> Collection[str]:
+        return fixed_attributes(self.declaration.scope, model)
 
     def reading(self, schema: Any = None) -> Reading:
         """Return how rows are read for a schema.
@@ -226,14 +234,40 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         """
         wanted = self.read if schema is None else schema
         if wanted not in self._readings:
-            declaration = self.declaration
-            self._readings[wanted] = Reading(
-                self.model,
-                wanted,
-                include=declaration.include if wanted is self.read else (),
-                show_secrets=declaration.show_secrets,
-                key=self.key,
-                sparse=declaration.sparse and wanted is self.read,
-                page=CursorPage if declaration.pagination == "cursor" else OffsetPage,
-            )
+            self._readings[wanted] = self._read_as(wanted)
+            if wanted is not self.read and isinstance(self.declaration.scope, Scope):
+                check_division(self, division_of(self.declaration.scope))
         return self._readings[wanted]
+
+    def check_schemas(self) -> None:
+        """Hold every schema against the mapping once more, where something of it has changed.
+
+        Raises:
+            ConfigurationError: One does not fit.
+        """
+        for schema in self._readings:
+            self._read_as(schema)
+        check_schemas(self)
+
+    def _read_as(self, schema: Any) -> Reading:
+        declaration = self.declaration
+        return Reading(
+            self.model,
+            schema,
+            include=declaration.include if schema is self.read else (),
+            show_secrets=declaration.show_secrets,
+            key=self.key,
+            sparse=declaration.sparse and schema is self.read,
+            page=CursorPage if declaration.pagination == "cursor" else OffsetPage,
+        )
+
+    def _check_criteria(self, scope: RowScope) -> None:
+        """Check a scope whose criteria only requests tell, once for each form of them."""
+        if not scope.models or isinstance(self.declaration.scope, Scope):
+            return
+        division = division_of_criteria(scope)
+        form = (scope.models, division.names)
+        if form not in self._fitting:
+            check_scope(self, division, stacklevel=1)
+            check_schemas(self, division.columns(self.model) or ())
+            self._fitting.add(form)

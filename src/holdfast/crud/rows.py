@@ -1,10 +1,10 @@
 """The rows of a resource as one request may see and change them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from advanced_alchemy.base import ModelProtocol
-from sqlalchemy import func, inspect, select
+from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 from starlette.concurrency import run_in_threadpool
@@ -37,7 +37,6 @@ class Rows(Generic[ModelT]):
         resource: What is declared of the rows.
         service: The service on the request's session.
         scope: The rows that the request may touch.
-        settings: Settings of PostgreSQL for the transaction.
     """
 
     def __init__(
@@ -45,12 +44,10 @@ class Rows(Generic[ModelT]):
         resource: "Resource[ModelT, Any, Any, Any, Any]",
         service: Any,
         scope: RowScope,
-        settings: Mapping[str, str],
     ) -> None:
         self.resource = resource
         self.service = service
         self.scope = scope
-        self._settings = dict(settings)
 
     async def page(self, query: Any, *, read: Any = None) -> Listed[ModelT]:
         """Return a page of the rows that fulfil what is asked for.
@@ -239,19 +236,12 @@ class Rows(Generic[ModelT]):
         Args:
             work: Takes the sync session; of an async service, under ``AsyncSession.run_sync``.
         """
-        settings, self._settings = self._settings, {}
-
-        def prepared(session: Session) -> T:
-            for name, value in settings.items():
-                session.execute(select(func.set_config(name, value, True)))
-            return work(session)
-
         session: Any = self.service.repository.session
         if isinstance(session, async_scoped_session | scoped_session):
             session = cast("Any", session)()
         if isinstance(session, AsyncSession):
-            return await session.run_sync(prepared)
-        return await run_in_threadpool(prepared, cast("Session", session))
+            return await session.run_sync(work)
+        return await run_in_threadpool(work, cast("Session", session))
 
     def etag(self, row: ModelT) -> str | None:
         """Return a row's entity tag; None where its model has no version."""

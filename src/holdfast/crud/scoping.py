@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 
 from holdfast.query.scope import EVERY_ROW, RowScope, Scope
+from holdfast.query.transaction_settings import setting_of
 
 __all__ = ("ScopeDeclaration", "provide_scope", "provide_settings")
 
@@ -53,7 +54,9 @@ def provide_settings(settings: Settings) -> Callable[..., Coroutine[Any, Any, di
     names = list(settings)
 
     async def collect_settings(**values: Any) -> dict[str, str]:
-        return {name: str(values[f"value_{number}"]) for number, name in enumerate(names)}
+        return {
+            name: setting_of(name, values[f"value_{number}"]) for number, name in enumerate(names)
+        }
 
     parameters = [
         Parameter(

@@ -51,11 +51,13 @@ class Provision:
         service_class: The service.
         extension: The extension whose boundary commits its sessions.
         config: Its database.
+        statement: The statement that its rows are selected by, where the provider was given one.
     """
 
     service_class: type[Any]
     extension: "AdvancedAlchemy"
     config: AnyConfig
+    statement: Any = None
 
     @property
     def is_async(self) -> bool:
@@ -134,7 +136,7 @@ def service_provider(
     provider: ServiceProvider[ServiceT] = (
         provide_service if _makes_plain_instance(service_class) else provide_entered_service
     )
-    setattr(provider, _PROVISION, Provision(service_class, owner, config))
+    setattr(provider, _PROVISION, Provision(service_class, owner, config, options.get("statement")))
     return provider
 
 
