@@ -13,6 +13,7 @@ from sqlalchemy import (
     REAL,
     BigInteger,
     Boolean,
+    Date,
     DateTime,
     Enum,
     Float,
@@ -116,6 +117,7 @@ def test_a_type_is_of_a_kind(type_: TypeEngine[Any], kind: str) -> None:
         (Boolean(), ["true", "0"], ["", "2"]),
         (Uuid(), ["0" * 32], ["0" * 31, "x"]),
         (Time(), ["10:00", "23:59:59.999999"], ["24:00", "10:00Z", "10:00+02:00", "3600"]),
+        (Date(), ["2024-01-31", "2024-01-31T00:00"], ["0", "86400", "-1", "1.5", "2024-02-30"]),
         (
             DateTime(),
             ["2024-01-01", "2024-W01-1", "2024-01-01T00:00Z"],

@@ -197,7 +197,14 @@ def _check_digits(value: Decimal) -> Decimal:
 
 
 def _date(_: Any) -> ValueType:
-    return ValueType("moment", date)
+    return ValueType("moment", annotated(date, BeforeValidator(_calendar)))
+
+
+def _calendar(value: object) -> object:
+    # Pydantic alone reads 0 and 86400 as days since 1970.
+    if isinstance(value, str) and re.fullmatch(r"[-+.\d]+", value):
+        return date.fromisoformat(value)
+    return value
 
 
 def _moment(type_: Any) -> ValueType:
