@@ -106,6 +106,20 @@ async def test_another_content_under_the_key_is_refused(service: Service) -> Non
     assert service.rig.store.names == {"a"}
 
 
+@pytest.mark.parametrize("store", ["aiosqlite"], indirect=True)
+async def test_a_query_of_any_bytes_has_a_fingerprint(service: Service) -> None:
+    """A query that is no UTF-8 is content as any other is."""
+
+    async def with_bytes(scope: Any, receive: Any, send: Any) -> None:
+        await service.rig.app({**scope, "query_string": b"\xff"}, receive, send)
+
+    sent: dict[str, Any] = {"json": {"name": "a"}, "headers": {"idempotency-key": "k1"}}
+    assert (await service.rig.call("/items", app=with_bytes, **sent)).status == 201
+    assert (await service.rig.call("/items", app=with_bytes, **sent)).status == 201
+    assert problem(await service.rig.call("/items", **sent)) == (422, "idempotency-key-reused")
+    assert service.executed == 1
+
+
 @pytest.mark.parametrize(
     ("values", "required", "expected"),
     [

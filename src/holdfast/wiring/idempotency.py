@@ -92,7 +92,11 @@ class IdempotencyKeys:
         header = Header(
             alias=HEADER,
             description=f"{_DESCRIPTION} Required." if required else _DESCRIPTION,
-            json_schema_extra={"minLength": 1, "maxLength": MOST_CHARACTERS},
+            json_schema_extra={
+                "minLength": 1,
+                "maxLength": MOST_CHARACTERS,
+                "pattern": "^[!-~]([ -~]*[!-~])?$",
+            },
         )
 
         async def take(request: HTTPConnection, caller: bytes) -> None:
@@ -135,9 +139,10 @@ class IdempotencyKeys:
     ) -> None:
         if transaction.original is not None and not transaction.original.complete:
             await request.body()
-        url = request.url
-        identity = (caller, request.method.encode(), url.path.encode(), key.encode())
-        content = (url.query.encode(), request.headers.get("content-type", "").encode())
+        # Not of `request.url`, which cannot be made of a query with bytes that are no UTF-8.
+        path, query = request.scope["path"], request.scope["query_string"]
+        identity = (caller, request.method.encode(), path.encode(), key.encode())
+        content = (query, request.headers.get("content-type", "").encode())
         await take_key(transaction, self._config, self._keys, identity, content)
         if time.monotonic() - self._purged > _PURGE_EVERY:
             self._purged = time.monotonic()
