@@ -5,6 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from holdfast.crud.keys import path_of
 from holdfast.crud.listing import Listed
 from holdfast.crud.pages import link_header
 from holdfast.crud.reading import Reading, choice_of
@@ -30,7 +31,9 @@ def answer_page(  # noqa: PLR0913, PLR0917 - all that decides it
         query: The query parameters.
         status: The status, where no dependency has set another.
     """
-    response.headers["link"] = link_header(request.url, page.links)
+    response.headers["link"] = link_header(
+        path_of(request), request.query_params.multi_items(), page.links
+    )
     body: dict[str, Any] = {"items": page.items, "limit": page.limit, "total": page.total}
     if page.offset is None:
         body |= {"next_cursor": page.next_cursor, "previous_cursor": page.previous_cursor}

@@ -5,15 +5,22 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Header
+from pydantic import WithJsonSchema
 
-from holdfast.query.preconditions import Precondition
+from holdfast.query.preconditions import ENTITY_TAGS, Precondition
 from holdfast.wiring.openapi import mark
 
-__all__ = ("provide_condition", "provide_precondition")
+__all__ = ("EntityTags", "provide_condition", "provide_precondition")
 
 _IF_MATCH = "The ETag that was read: the change is made only if the row still has it."
 _IF_NONE_MATCH = "`*` to create only: a row that is there already is left alone."
 _READ_IF_NONE_MATCH = "The ETag that was read: if the row still has it, the answer is a 304."
+
+EntityTags = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "pattern": ENTITY_TAGS, "examples": ['"1"']}),
+]
+"""A header with entity tags. What has another form is refused by ``Precondition``."""
 
 Provides = Callable[..., Coroutine[Any, Any, Precondition]]
 
@@ -32,13 +39,13 @@ def provide_precondition(*, required: bool, creates: bool) -> Provides:
         return precondition
 
     async def read_precondition(
-        if_match: Annotated[str | None, Header(description=_IF_MATCH)] = None,
+        if_match: Annotated[EntityTags, Header(description=_IF_MATCH)] = None,
     ) -> Precondition:
         return checked(Precondition.from_headers(if_match, None))
 
     async def read_put_precondition(
-        if_match: Annotated[str | None, Header(description=_IF_MATCH)] = None,
-        if_none_match: Annotated[str | None, Header(description=_IF_NONE_MATCH)] = None,
+        if_match: Annotated[EntityTags, Header(description=_IF_MATCH)] = None,
+        if_none_match: Annotated[EntityTags, Header(description=_IF_NONE_MATCH)] = None,
     ) -> Precondition:
         return checked(Precondition.from_headers(if_match, if_none_match))
 
@@ -46,7 +53,8 @@ def provide_precondition(*, required: bool, creates: bool) -> Provides:
     statuses = [HTTPStatus.PRECONDITION_FAILED]
     if required:
         statuses.append(HTTPStatus.PRECONDITION_REQUIRED)
-    mark(dependency, *statuses)
+    # A PUT may have either of the two.
+    mark(dependency, *statuses, required="if-match" if required and not creates else None)
     return dependency
 
 
@@ -54,7 +62,7 @@ def provide_condition() -> Provides:
     """Return the dependency that reads the condition of a read."""
 
     async def read_condition(
-        if_none_match: Annotated[str | None, Header(description=_READ_IF_NONE_MATCH)] = None,
+        if_none_match: Annotated[EntityTags, Header(description=_READ_IF_NONE_MATCH)] = None,
     ) -> Precondition:
         return Precondition.from_headers(None, if_none_match)
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from holdfast.crud.answers import answer_page, answer_row, answer_rows, answered
-from holdfast.crud.keys import Key, path_to
+from holdfast.crud.keys import Key, path_of, path_to
 from holdfast.crud.rows import Rows
 from holdfast.query.preconditions import UNCONDITIONAL, Precondition
 
@@ -101,7 +101,7 @@ async def create_row(  # noqa: PLR0913, PLR0917 - what FastAPI solves, by name
 ) -> Response:
     """Create a row; `Location` tells where it is."""
     row = await rows.create(data, read=read)
-    response.headers["location"] = path_to(request.url.path, rows.key_of(row))
+    response.headers["location"] = path_to(path_of(request), rows.key_of(row))
     _tag(response, rows, row)
     return answer_row(response, rows.resource.reading(read), row, status)
 
@@ -134,7 +134,7 @@ async def put_row(  # noqa: PLR0913, PLR0917 - what FastAPI solves, by name
     """Replace the row with this key, or create it."""
     row, created = await rows.put(key, data, precondition, read=read)
     if created:
-        response.headers["location"] = request.url.path
+        response.headers["location"] = path_of(request)
     _tag(response, rows, row)
     reading = rows.resource.reading(read)
     return answer_row(response, reading, row, HTTPStatus.CREATED if created else status)

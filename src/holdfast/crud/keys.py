@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from fastapi import Path, Query
 from sqlalchemy import Table, UniqueConstraint, inspect
+from starlette.requests import Request
 
 from holdfast.errors import ConfigurationError
 from holdfast.query.attributes import Attribute, primary_key_of
@@ -20,6 +21,7 @@ __all__ = (
     "key_annotation",
     "key_attributes",
     "key_path",
+    "path_of",
     "path_to",
     "provide_key",
     "provide_keys",
@@ -84,8 +86,18 @@ def key_path(attributes: Sequence[Attribute]) -> str:
     return "".join(f"/{{{attribute.key}}}" for attribute in attributes)
 
 
+def path_of(request: Request) -> str:
+    """Return the path of a request as headers take it: servers hand it on decoded."""
+    return quote(request.scope["path"], safe="/!$&'()*+,;=:@")
+
+
 def path_to(collection: str, key: Sequence[Any]) -> str:
-    """Return the path of a row, for ``Location``."""
+    """Return the path of a row, for ``Location``.
+
+    Args:
+        collection: The path of all rows, as headers take it.
+        key: The values of the key's attributes.
+    """
     return "/".join([collection.rstrip("/"), *(quote(str(part), safe="") for part in key)])
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
-from starlette.datastructures import URL
 
 __all__ = ("CursorPage", "OffsetPage", "link_header")
 
@@ -30,19 +30,25 @@ class CursorPage(BaseModel, Generic[T]):
     total: int | None = Field(description="How many rows there are, where they were counted.")
 
 
-def link_header(url: URL, links: Mapping[str, Mapping[str, str | None]]) -> str:
+def link_header(
+    path: str, query: Sequence[tuple[str, str]], links: Mapping[str, Mapping[str, str | None]]
+) -> str:
     """Return the value of a ``Link`` header (RFC 8288).
 
+    Its targets are relative to the host: what it is called may be known to a proxy alone.
+
     Args:
-        url: The URL of the page.
+        path: The path of the page, as headers take it.
+        query: Its query parameters.
         links: By relation, the query parameters in which the other page's URL differs; None for
             one that it lacks.
     """
-    return ", ".join(f'<{_target(url, query)}>; rel="{rel}"' for rel, query in links.items())
+    return ", ".join(
+        f'<{_target(path, query, changes)}>; rel="{rel}"' for rel, changes in links.items()
+    )
 
 
-def _target(url: URL, query: Mapping[str, str | None]) -> str:
-    changed = url.remove_query_params([*query])
-    changed = changed.include_query_params(**{k: v for k, v in query.items() if v is not None})
-    # Relative to the host: what it is called may be known to a proxy alone.
-    return f"{changed.path}?{changed.query}" if changed.query else changed.path
+def _target(path: str, query: Sequence[tuple[str, str]], changes: Mapping[str, str | None]) -> str:
+    kept = [(name, value) for name, value in query if name not in changes]
+    added = [(name, value) for name, value in changes.items() if value is not None]
+    return f"{path}?{urlencode(kept + added)}" if kept or added else path

@@ -12,26 +12,22 @@ from starlette.responses import Response
 from typing_extensions import override
 
 from holdfast.problems import MEDIA_TYPE, ProblemError, ProblemResponse
+from holdfast.wiring.openapi import DESCRIPTIONS
 from holdfast.wiring.problem_details import ERROR_STATUSES, http_problem, validation_problem
 
 __all__ = ("ProblemRoute", "problem_responses")
-
-_DESCRIPTIONS = {
-    HTTPStatus.BAD_REQUEST: "The request cannot be read.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "A value is not acceptable. Nothing was changed.",
-}
 
 
 def problem_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return what the document of a route says of problems, for ``responses=``.
 
     Args:
-        *statuses: 400 or 422, in place of FastAPI's own form of it.
+        *statuses: 422 in place of FastAPI's own form of it, and what else the route may answer.
     """
     reference = {"$ref": "#/components/schemas/Problem"}
     return {
         status.value: {
-            "description": _DESCRIPTIONS[status],
+            "description": DESCRIPTIONS[status],
             "content": {MEDIA_TYPE: {"schema": reference}},
         }
         for status in statuses

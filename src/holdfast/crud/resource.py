@@ -10,13 +10,14 @@ from advanced_alchemy.service import (
     SQLAlchemySyncRepositoryReadService,
 )
 from fastapi import Depends
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel
 from typing_extensions import TypeVar, Unpack
 
+from holdfast.crud.change import change_model
 from holdfast.crud.checks import check_resource, check_schemas, check_scope, fixed_attributes
 from holdfast.crud.conditions import provide_condition, provide_precondition
 from holdfast.crud.declaration import ResourceOptions, declared
-from holdfast.crud.keys import Key, key_annotation, key_attributes, key_path, provide_key
+from holdfast.crud.keys import Key, key_attributes, key_path, provide_key
 from holdfast.crud.listing import Listing
 from holdfast.crud.pages import CursorPage, OffsetPage
 from holdfast.crud.reading import Reading
@@ -133,19 +134,13 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
     @cached_property
     def changed(self) -> type[BaseModel]:
         """The model of one change among many: the row's key, and what of it changes."""
-        members: dict[str, Any] = {
-            attribute.key: (key_annotation(attribute), ...) for attribute in self.key
-        }
-        if "changes" in members or "if_match" in members:
-            raise ConfigurationError(
-                f"The key of {self.model.__name__} is called like a member of a bulk change. "
-                "Leave `bulk` out, or choose another `key`."
-            )
-        members["changes"] = (self.update, ...)
-        if self.has_version:
-            tag = Field(default=None, description="The ETag that was read, as for `If-Match`.")
-            members["if_match"] = (str | None, tag)
-        return create_model(f"{self.model.__name__}Change", **members)
+        return change_model(
+            self.model,
+            cast("Any", self.update),
+            tuple(attribute.key for attribute in self.key),
+            tagged=self.has_version,
+            required=self.declaration.require_if_match,
+        )
 
     def change_of(self, change: Any) -> RowChange:
         """Return one change among many as it is carried out."""

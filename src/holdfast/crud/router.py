@@ -1,15 +1,16 @@
 """``CRUDRouter``: a complete API for one model, in a few lines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from http import HTTPStatus
-from typing import Generic, get_args
+from typing import Any, Generic, get_args
 
 from fastapi import APIRouter, Depends, params
 from typing_extensions import Unpack
 
 from holdfast.crud.declaration import ResourceOptions
+from holdfast.crud.links import operation_links
 from holdfast.crud.names import names_of
 from holdfast.crud.operation import Operation, OperationName, Operations
 from holdfast.crud.own_first import OwnFirst
@@ -27,6 +28,7 @@ from holdfast.crud.routes import GeneratedRoute, generated_routes
 from holdfast.crud.undeclared import refuse_undeclared
 from holdfast.errors import ConfigurationError
 from holdfast.wiring.idempotency import PUBLIC, Principal
+from holdfast.wiring.operation_ids import name_operation
 
 __all__ = ("CRUDRouter",)
 
@@ -110,26 +112,37 @@ class CRUDRouter(APIRouter, Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         generated = list(generated_routes(self.resource, own))
         left_out = {name for name, operation in (operations or {}).items() if operation is None}
         _check_offered(own.keys() - {route.operation for route in generated})
-        for route in generated:
-            if route.operation not in left_out:
-                self._add(route, own.get(route.operation, Operation()))
+        offered = [route for route in generated if route.operation not in left_out]
+        ids: dict[OperationName, str] = {
+            route.operation: self._id_of(route, own) for route in offered
+        }
+        for route in offered:
+            self._add(route, own.get(route.operation, Operation()), ids)
         self.routes = OwnFirst(self.routes)
 
-    def _add(self, route: GeneratedRoute, own: Operation) -> None:
+    def _id_of(self, route: GeneratedRoute, own: Operations) -> str:
+        special = own.get(route.operation)
+        name = None if special is None else special.operation_id
+        return name or self._names.operation_id(route.operation)
+
+    def _add(self, route: GeneratedRoute, own: Operation, ids: Mapping[OperationName, str]) -> None:
         reads = route.method in _SAFE
-        problems = [HTTPStatus.UNPROCESSABLE_ENTITY]
+        problems = [HTTPStatus.UNPROCESSABLE_ENTITY, *route.problems]
         if route.method in _WITH_BODY:
             problems.append(HTTPStatus.BAD_REQUEST)
-        name = own.operation_id or self._names.operation_id(route.operation)
+        name = ids[route.operation]
+        name_operation(route.endpoint, name, route.path)
         self.add_api_route(
             route.path,
             route.endpoint,
             methods=[route.method],
             name=name,
-            operation_id=name,
+            operation_id=own.operation_id,
             status_code=route.status,
             response_model=route.shown,
-            responses={**problem_responses(*problems), **route.responses, **(own.responses or {})},
+            responses=_merged(
+                problem_responses(*problems), self._with_links(route, own, ids), own.responses or {}
+            ),
             dependencies=[
                 Depends(refuse_undeclared),
                 *(() if reads else self._options),
@@ -144,6 +157,22 @@ class CRUDRouter(APIRouter, Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
             include_in_schema=own.include_in_schema,
             openapi_extra=route.openapi_extra,
         )
+
+    def _with_links(
+        self, route: GeneratedRoute, own: Operation, ids: Mapping[OperationName, str]
+    ) -> dict[int | str, dict[str, Any]]:
+        resource = self.resource
+        links = operation_links(
+            route.operation,
+            resource.reading(own.read).node,
+            resource.key,
+            ids.items(),
+            tagged=resource.has_version and route.operation != "list",
+        )
+        if not links:
+            return route.responses
+        answers = {route.status: {}, **route.responses}
+        return {status: {**response, "links": links} for status, response in answers.items()}
 
 
 def _check_principal(
@@ -174,3 +203,15 @@ def _check_offered(missing: AbstractSet[OperationName]) -> None:
             f"operations= names {name!r}, for which nothing is declared. "
             f"Give the router what it needs, or leave {name!r} out."
         )
+
+
+def _merged(*documented: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    """Return what is said of answers, later words first, headers beside each other."""
+    merged: dict[int | str, dict[str, Any]] = {}
+    for responses in documented:
+        for key, response in responses.items():
+            status = int(key) if str(key).isdigit() else key
+            known = merged.get(status, {})
+            both = {"headers": {**known.get("headers", {}), **response.get("headers", {})}}
+            merged[status] = {**known, **response, **(both if both["headers"] else {})}
+    return merged

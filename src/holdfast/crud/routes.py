@@ -1,7 +1,8 @@
 """The generated routes of a resource: path, function and document of each."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from types import GenericAlias
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from holdfast.crud.resource import Resource
 from holdfast.crud.rows import Rows
 from holdfast.query.preconditions import Precondition
 from holdfast.query.values import annotated
+from holdfast.wiring.openapi import MERGE_PATCH
 
 __all__ = ("GeneratedRoute", "generated_routes")
 
@@ -30,7 +32,6 @@ _LOCATION: dict[str, Any] = {
 _LINK: dict[str, Any] = {
     "Link": {"description": "The pages around (RFC 8288).", "schema": {"type": "string"}}
 }
-_MERGE_PATCH = "application/merge-patch+json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class GeneratedRoute:
         status: The status where it succeeds.
         shown: What its body is documented as; None where it has none.
         responses: What the document has to say of its answers.
+        problems: What may go wrong with it beside what may with all.
         openapi_extra: What else the document has to say.
     """
 
@@ -55,6 +57,7 @@ class GeneratedRoute:
     status: int
     shown: Any = None
     responses: dict[int | str, dict[str, Any]] = field(default_factory=dict[int | str, Any])
+    problems: tuple[HTTPStatus, ...] = ()
     openapi_extra: dict[str, Any] | None = None
 
 
@@ -78,7 +81,8 @@ def generated_routes(
             yield assembly.bulk_create()
         if resource.update is not None:
             yield assembly.bulk_update()
-        if len(resource.key) == 1:
+        # A list of keys alone has no room for ETags.
+        if len(resource.key) == 1 and not declaration.require_if_match:
             yield assembly.bulk_delete()
     yield assembly.get()
     if resource.update is not None:
@@ -160,7 +164,13 @@ class _Assembly:
 
     def bulk_update(self) -> GeneratedRoute:
         body = annotated(self._resource.many(self._resource.changed), Body())
-        return self._made("bulk_update", "PATCH", "", endpoints.update_many, {"data": body})
+        problems: list[HTTPStatus] = []
+        if self._resource.has_version:
+            problems.append(HTTPStatus.PRECONDITION_FAILED)
+        if self._resource.declaration.require_if_match:
+            problems.append(HTTPStatus.PRECONDITION_REQUIRED)
+        made = self._made("bulk_update", "PATCH", "", endpoints.update_many, {"data": body})
+        return replace(made, problems=tuple(problems))
 
     def bulk_delete(self) -> GeneratedRoute:
         keys = provide_keys(self._resource.key[0], self._resource.declaration.bulk or 1)
@@ -222,8 +232,8 @@ _OF_ONE_ROW = frozenset({"get", "create", "update", "put", "restore"})
 
 
 def _merge_patch() -> dict[str, Any]:
-    # The schema beside it is the one of application/json, which FastAPI fills in.
-    return {"requestBody": {"content": {_MERGE_PATCH: {}}}}
+    # Its schema is that of the application/json beside it, which is added to the document later.
+    return {"requestBody": {"content": {MERGE_PATCH: {}}}}
 
 
 def _list_of(schema: Any) -> Any:

@@ -13,7 +13,12 @@ from holdfast.query.write_problems import (
     precondition_required,
 )
 
-__all__ = ("UNCONDITIONAL", "Precondition", "etag_of", "has_version")
+__all__ = ("ENTITY_TAGS", "UNCONDITIONAL", "Precondition", "etag_of", "has_version")
+
+_TAG = r'(W/)?"[!#-~]*"'
+
+ENTITY_TAGS = rf"^(\*|{_TAG}( *, *{_TAG})*)$"
+"""What the headers look like, as far as clients should use it: ``*``, or entity tags."""
 
 _ANY = "*"
 # Section 8.8.3; an empty element of a list counts for nothing (section 5.6.1).

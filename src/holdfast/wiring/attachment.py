@@ -19,6 +19,7 @@ from holdfast.transaction.overdue import outwait_endings
 from holdfast.transaction.retry import Retry
 from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig, metadata_of
 from holdfast.wiring.openapi import amend_document, declare_problems
+from holdfast.wiring.operation_ids import declare_operation_ids
 from holdfast.wiring.route_options import checked_seconds
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ class Attachment:
         self._wrap_lifespan(app)
         if isinstance(app, FastAPI):
             amend_document(app, declare_problems)
+            amend_document(app, declare_operation_ids)
 
     def _wrap_lifespan(self, app: "Starlette") -> None:
         inner = app.router.lifespan_context

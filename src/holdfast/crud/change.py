@@ -1,0 +1,56 @@
+"""The model of one change among many."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from holdfast.crud.conditions import EntityTags
+from holdfast.crud.keys import key_annotation
+from holdfast.errors import ConfigurationError
+
+__all__ = ("change_model",)
+
+_TAG = "The ETag that was read, as for `If-Match`."
+
+
+@cache
+def change_model(
+    model: type[Any], update: Any, key: tuple[str, ...], *, tagged: bool, required: bool
+) -> type[BaseModel]:
+    """Make the model of one change among many: the row's key, and what of it changes.
+
+    It is the same for the same arguments, so that a document has it once.
+
+    Args:
+        model: The mapped class.
+        update: What PATCH takes.
+        key: The names of the key's attributes.
+        tagged: Whether the rows have entity tags.
+        required: Whether each change needs one.
+
+    Raises:
+        ConfigurationError: The key has the name of another member.
+    """
+    members: dict[str, Any] = {name: (key_annotation(getattr(model, name)), ...) for name in key}
+    if "changes" in members or "if_match" in members:
+        raise ConfigurationError(
+            f"The key of {model.__name__} is called like a member of a bulk change. "
+            "Leave `bulk` out, or choose another `key`."
+        )
+    members["changes"] = (update, ...)
+    if tagged:
+        members["if_match"] = (EntityTags, Field(default=None, description=_TAG))
+    name = f"{getattr(update, '__name__', model.__name__)}Item"
+    config = ConfigDict(json_schema_extra=_requiring(required))
+    return create_model(name, __config__=config, **members)
+
+
+def _requiring(required: bool) -> Callable[[dict[str, Any]], None]:
+    def require(schema: dict[str, Any]) -> None:
+        # One without it is answered with a 428, as a request without the header is.
+        if required:
+            schema["required"] = [*schema.get("required", ()), "if_match"]
+
+    return require
