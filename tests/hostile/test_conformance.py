@@ -1,12 +1,9 @@
 """The example and its OpenAPI document say the same, by every check of schemathesis."""
 
-import asyncio
-import base64
 import importlib
 import json
 import sys
 from collections.abc import AsyncGenerator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +11,9 @@ from fastapi import FastAPI
 
 from examples.airports.loading import Row
 from holdfast.testing import client
+from tests.conformance import cases, findings, phases, run_schemathesis
 from tests.hostile.conftest import checked_out, fill
-from tests.hostile.exclusions import EXCLUSIONS, Finding
+from tests.hostile.exclusions import EXCLUSIONS
 from tests.hostile.wire import served
 
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
@@ -48,8 +46,8 @@ async def report(
     async with client(service.app):
         await fill(service.alchemy, sample)
         async with served(service.app, "h11") as port:
-            await run_schemathesis(folder, port, examples=60 if "sqlite" in url else 20)
-        yield [json.loads(line) for line in (folder / "report.ndjson").read_text().splitlines()]
+            found = await run_schemathesis(folder, port, examples=60 if "sqlite" in url else 20)
+        yield found
         assert checked_out(service.alchemy) == 0
 
 
@@ -70,48 +68,10 @@ def with_links(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-async def run_schemathesis(folder: Path, port: int, examples: int) -> None:
-    """Run every check in every phase, as a person would from the command line."""
-    command: list[str | Path] = [
-        *("run", folder / "openapi.json", "--url", f"http://127.0.0.1:{port}"),
-        *("--checks", "all", "--continue-on-failure", "--max-examples", str(examples)),
-        *("--seed", "2", "--generation-database", "none", "--no-color"),
-        *("--report", "ndjson", "--report-ndjson-path", folder / "report.ndjson"),
-    ]
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("schemathesis"),
-        *command,
-        cwd=folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode in {0, 1}, output.decode()
-
-
-def findings(report: list[dict[str, Any]]) -> Iterator[Finding]:
-    """Return every failed check."""
-    scenarios = [event["ScenarioFinished"] for event in report if "ScenarioFinished" in event]
-    for recorder in (scenario["recorder"] for scenario in scenarios):
-        for case_id, checks in recorder.get("checks", {}).items():
-            case = recorder["cases"][case_id]["value"]
-            content = recorder["interactions"][case_id]["response"].get("content") or {}
-            answer = base64.b64decode(content.get("$base64", "")).decode()
-            for check in checks:
-                if check["status"] != "success":
-                    message = check["failure_info"]["failure"]["message"]
-                    operation = f"{case['method']} {case['path']}"
-                    yield Finding(operation, check["name"], message, answer)
-
-
 def test_every_phase_ran(report: list[dict[str, Any]]) -> None:
     """All ten operations were tried in every phase, hundreds of requests, and none broke off."""
-    finished = [event["PhaseFinished"] for event in report if "PhaseFinished" in event]
-    ran = {item["phase"]["name"].lower() for item in finished if item["phase"]["is_enabled"]}
-    assert ran >= PHASES
-    scenarios = [event["ScenarioFinished"] for event in report if "ScenarioFinished" in event]
-    assert {scenario["status"] for scenario in scenarios} <= {"success", "failure", "skip"}
-    assert sum(len(scenario["recorder"].get("cases", {})) for scenario in scenarios) > 500
+    assert phases(report) >= PHASES
+    assert cases(report) > 500
 
 
 def test_the_document_is_the_truth(report: list[dict[str, Any]]) -> None:
