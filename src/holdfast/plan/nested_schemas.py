@@ -54,9 +54,12 @@ def check_nested_schemas(
 
 
 def _schemas_in(hint: Any) -> Iterator[Any]:
-    is_model = isinstance(hint, type) and issubclass(hint, BaseModel)
-    if is_model or is_typeddict(hint) or (isinstance(hint, type) and is_dataclass(hint)):
+    if is_typeddict(hint) or (isinstance(hint, type) and _has_fields(hint)):
         yield hint
         return
     for argument in get_args(hint):
         yield from _schemas_in(argument)
+
+
+def _has_fields(cls: type[Any]) -> bool:
+    return issubclass(cls, BaseModel) or is_dataclass(cls)
