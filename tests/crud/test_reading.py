@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from holdfast import CRUDRouter
+from holdfast import CRUDRouter, Operation
 from holdfast.errors import ConfigurationError
 from holdfast.testing import count_statements
 from tests.crud.library_api import AuthorService, BookRead, BookService, Library
@@ -204,3 +204,26 @@ async def test_cursors_lead_through_an_order_by_a_relation(library: Library) -> 
             seen += [row["id"] for row in page.json()["items"]]
             url = page.links.get("next", {}).get("url", "")
     assert seen == [3, 6, 9, 2, 5, 8, 1, 4, 7]
+
+
+class BookTitle(BaseModel):
+    """A book in a list, without its tags."""
+
+    id: int
+    title: str
+
+
+async def test_a_list_may_have_a_schema_of_its_own(sqlite_library: Library) -> None:
+    """Its fields and relations are what can be chosen of the list; the others stay with the row."""
+    fill(sqlite_library)
+    app, alchemy = sqlite_library.app()
+    options = {"sparse": True, "include": [Book.tags]}
+    own = {"list": Operation(read=BookTitle)}
+    app.include_router(books(alchemy, operations=own, **options))
+    async with sqlite_library.client(app) as http:
+        page = await http.get("/books?limit=1&fields=title")
+        assert page.json()["items"] == [{"title": "Book 1"}]
+        assert (await http.get("/books?include=tags")).status_code == 422
+        assert (await http.get("/books?fields=author")).status_code == 422
+        one = await http.get("/books/1?fields=author&include=tags")
+        assert [*one.json()] == ["author", "tags"]

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
-from sqlalchemy import NullPool, String, UniqueConstraint, select
+from sqlalchemy import NullPool, String, UniqueConstraint
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -32,7 +32,6 @@ from tests.crud.tenants import (
     WorkService,
     WorkWrite,
     Writer,
-    WriterRead,
     WriterService,
     tenant,
     writers_router,
@@ -175,15 +174,6 @@ def test_no_estimate_within_a_scope(alchemy: AdvancedAlchemy) -> None:
     """The planner's number is of everybody's rows."""
     with pytest.raises(ConfigurationError, match="Leave 'estimated' out of `totals`"):
         writers_router(alchemy, BY_VALUE, totals=["exact", "estimated"], **reads)
-
-
-def test_a_statement_with_criteria_is_no_scope(alchemy: AdvancedAlchemy) -> None:
-    """The provider's own statement would hold for lists alone."""
-    provider = alchemy.provide_service(
-        WriterService, statement=select(Writer).where(Writer.tenant_id == 1)
-    )
-    with pytest.raises(ConfigurationError, match="give the router a `scope=`"):
-        CRUDRouter(provider, read=WriterRead)
 
 
 def test_kept_answers_are_not_public_within_a_scope(alchemy: AdvancedAlchemy) -> None:

@@ -42,10 +42,7 @@ def _check_database(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
             "Use `scope=` there."
         )
     check_settings(declaration.settings or {})
-    if "estimated" in declaration.totals and dialect == "sqlite":
-        raise ConfigurationError(
-            "SQLite's planner estimates no number of rows. Leave 'estimated' out of `totals`."
-        )
+    resource.reads.listing().check_dialect(dialect)
 
 
 def _check_versions(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
@@ -58,12 +55,11 @@ def _check_versions(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
 
 
 def _check_scope(resource: "Resource[Any, Any, Any, Any, Any]") -> None:
-    declaration, provision = resource.declaration, resource.provision
-    if getattr(provision.statement, "whereclause", None) is not None:
+    declaration = resource.declaration
+    if resource.always.is_restricted and "estimated" in declaration.totals:
         raise ConfigurationError(
-            f"The provider of {provision.service_class.__name__} has a statement with criteria, "
-            "which hold for lists alone. Leave them out, and give the router a `scope=`: that "
-            "holds for whatever is read and written."
+            f"The statement of the provider of {resource.model.__name__} has criteria, and an "
+            "estimated total counts other rows as well. Leave 'estimated' out of `totals`."
         )
     if isinstance(declaration.scope, Scope):
         check_scope(resource, division_of(declaration.scope), stacklevel=6)

@@ -1,7 +1,7 @@
 """What is declared of one model's rows: checked once, and what routes are made of."""
 
 from collections.abc import Callable, Collection, Coroutine
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any, Generic, cast
 
 from advanced_alchemy.base import ModelProtocol
@@ -11,6 +11,7 @@ from advanced_alchemy.service import (
 )
 from fastapi import Depends
 from pydantic import BaseModel
+from starlette.requests import HTTPConnection
 from typing_extensions import TypeVar, Unpack
 
 from holdfast.crud.change import change_model
@@ -18,8 +19,7 @@ from holdfast.crud.checks import check_resource, check_schemas, check_scope, fix
 from holdfast.crud.conditions import provide_condition, provide_precondition
 from holdfast.crud.declaration import ResourceOptions, declared
 from holdfast.crud.keys import Key, key_attributes, key_path, provide_key
-from holdfast.crud.listing import Listing
-from holdfast.crud.pages import CursorPage, OffsetPage
+from holdfast.crud.read_schemas import ReadSchemas
 from holdfast.crud.reading import Reading
 from holdfast.crud.rows import Rows
 from holdfast.crud.scope_checks import check_division, division_of, division_of_criteria
@@ -28,11 +28,12 @@ from holdfast.crud.soft_deletes import mark_soft_delete, remember
 from holdfast.crud.writing import Writing
 from holdfast.errors import ConfigurationError
 from holdfast.query.bulk_update import RowChange
-from holdfast.query.parameters import parameter_model
 from holdfast.query.preconditions import Precondition, has_version
-from holdfast.query.scope import RowScope, Scope
+from holdfast.query.scope import EVERY_ROW, RowScope, Scope
 from holdfast.query.transaction_settings import keep_settings
 from holdfast.query.values import several
+from holdfast.transaction.failure import problem_for
+from holdfast.transaction.request import request_transaction
 from holdfast.wiring.services import ServiceProvider, provision_of
 
 __all__ = ("CreateT", "ModelT", "PutT", "ReadT", "Resource", "ResourceProvider", "UpdateT")
@@ -75,9 +76,10 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
     Attributes:
         model: The mapped class.
         key: The attributes that tell its rows apart in a URL.
-        listing: What a list of them offers.
+        reads: What is read for each read schema.
         writing: How they are written.
         has_version: Whether rows have an entity tag.
+        always: The rows that the provider's statement leaves, whatever the scope.
 
     Raises:
         ConfigurationError: The declarations cannot work; the message names the remedy.
@@ -108,14 +110,16 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         self.declaration = declared(options)
         self.model = cast("type[ModelT]", provision.service_class.repository_type.model_type)
         mark_soft_delete(self)
-        self._readings: dict[Any, Reading] = {}
+        # What the provider's statement asks of rows holds for writes as well.
+        where = getattr(provision.statement, "whereclause", None)
+        self.always = EVERY_ROW if where is None else RowScope(where)
         self._fitting: set[Any] = set()
         scope = self.declaration.scope
         divided = scope.column_of(self.model) if isinstance(scope, Scope) else None
         self.key = key_attributes(self.model, self.declaration.key, divided)
         self.has_version = has_version(self.model)
         self.writing = Writing(self.declaration.nested)
-        self.listing = Listing(self.model, self.declaration, self.reading(read))
+        self.reads = ReadSchemas(self.model, self.declaration, self.key, read, self._check_division)
         check_resource(self)
         self.writing.check(self.model, (create, update, put), self._scoped)
         remember(self)
@@ -123,13 +127,13 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
     @property
     def query(self) -> type[BaseModel]:
         """The model of a list's query parameters: ``Annotated[authors.query, Query()]``."""
-        return self.listing.query
+        return self.reads.listing().query
 
     @property
     def models(self) -> tuple[type[Any], ...]:
         """The mapped classes that the routes read."""
-        read = (model for reading in self._readings.values() for model in reading.models)
-        return tuple(dict.fromkeys((*self.listing.models, *read)))
+        read = (model for reading in self.reads.known for model in reading.models)
+        return tuple(dict.fromkeys((*self.reads.listing().models, *read)))
 
     @cached_property
     def changed(self) -> type[BaseModel]:
@@ -157,15 +161,7 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
     @cached_property
     def selection(self) -> type[BaseModel] | None:
         """The model of the query parameters of one row; None where there is nothing to select."""
-        shape = self.reading().shape
-        if not shape.field_names and not shape.include_names:
-            return None
-        return parameter_model(
-            f"{self.model.__name__}Selection",
-            pagination=None,
-            fields=shape.field_names,
-            include=shape.include_names,
-        )
+        return self.reads.selection()
 
     @property
     def path(self) -> str:
@@ -182,10 +178,12 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         """The dependency that gives a request's ``Rows``."""
 
         async def provide_rows(
-            service: Any, scope: RowScope, settings: dict[str, str]
+            connection: HTTPConnection, service: Any, scope: RowScope, settings: dict[str, str]
         ) -> Rows[ModelT]:
             self._check_criteria(scope)
-            rows = Rows(self, service, scope)
+            transaction = request_transaction(connection.scope, self.provision.extension)
+            explain = partial(problem_for, statement_of=transaction.statement_of)
+            rows = Rows(self, service, scope.within(self.always), explain)
             if settings:
                 await rows.run(lambda session: keep_settings(session, self.model, settings))
             return rows
@@ -227,12 +225,11 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         Raises:
             ConfigurationError: The schema does not fit the model, or shows a secret.
         """
-        wanted = self.read if schema is None else schema
-        if wanted not in self._readings:
-            self._readings[wanted] = self._read_as(wanted)
-            if wanted is not self.read and isinstance(self.declaration.scope, Scope):
-                check_division(self, division_of(self.declaration.scope))
-        return self._readings[wanted]
+        return self.reads.reading(schema)
+
+    def _check_division(self) -> None:
+        if isinstance(self.declaration.scope, Scope):
+            check_division(self, division_of(self.declaration.scope))
 
     def check_schemas(self) -> None:
         """Hold every schema against the mapping once more, where something of it has changed.
@@ -240,21 +237,8 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         Raises:
             ConfigurationError: One does not fit.
         """
-        for schema in self._readings:
-            self._read_as(schema)
+        self.reads.check()
         check_schemas(self)
-
-    def _read_as(self, schema: Any) -> Reading:
-        declaration = self.declaration
-        return Reading(
-            self.model,
-            schema,
-            include=declaration.include if schema is self.read else (),
-            show_secrets=declaration.show_secrets,
-            key=self.key,
-            sparse=declaration.sparse and schema is self.read,
-            page=CursorPage if declaration.pagination == "cursor" else OffsetPage,
-        )
 
     def _check_criteria(self, scope: RowScope) -> None:
         """Check a scope whose criteria only requests tell, once for each form of them."""

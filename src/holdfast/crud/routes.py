@@ -109,8 +109,9 @@ class _Assembly:
         }
 
     def list(self) -> GeneratedRoute:
-        query = annotated(self._resource.query, Query())
-        page = self._resource.reading(self._read("list")).shape.page
+        read = self._read("list")
+        page = self._resource.reading(read).shape.page
+        query = annotated(self._resource.reads.listing(read).query, Query())
         return self._made(
             "list", "GET", "", endpoints.list_rows, {"query": query}, shown=page, headers=_LINK
         )
@@ -118,8 +119,9 @@ class _Assembly:
     def get(self) -> GeneratedRoute:
         resource = self._resource
         own: dict[str, Any] = {}
-        if resource.selection is not None:
-            own["query"] = Annotated[resource.selection, Query()]
+        selection = resource.reads.selection(self._read("get"))
+        if selection is not None:
+            own["query"] = annotated(selection, Query())
         responses: dict[int | str, dict[str, Any]] = {}
         if resource.has_version and resource.reading(self._read("get")).reads_one_row:
             own["condition"] = Annotated[Precondition, Depends(resource.condition)]

@@ -4,18 +4,18 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from advanced_alchemy.base import ModelProtocol
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.crud.listing import Listed
+from holdfast.query.all_or_nothing import Explain
 from holdfast.query.bulk_delete import RowKey, delete_rows
 from holdfast.query.delete import delete_row, restore_row
 from holdfast.query.lookup import find
 from holdfast.query.preconditions import UNCONDITIONAL, Precondition, etag_of
 from holdfast.query.scope import RowScope
-from holdfast.transaction.failure import problem_for
 
 if TYPE_CHECKING:
     from holdfast.crud.keys import Key
@@ -37,6 +37,7 @@ class Rows(Generic[ModelT]):
         resource: What is declared of the rows.
         service: The service on the request's session.
         scope: The rows that the request may touch.
+        explain: Tells what an error of the database means to the client.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Rows(Generic[ModelT]):
         resource: "Resource[ModelT, Any, Any, Any, Any]",
         service: Any,
         scope: RowScope,
+        explain: Explain,
     ) -> None:
         self.resource = resource
         self.service = service
         self.scope = scope
+        self._explain = explain
 
     async def page(self, query: Any, *, read: Any = None) -> Listed[ModelT]:
         """Return a page of the rows that fulfil what is asked for.
@@ -61,8 +64,8 @@ class Rows(Generic[ModelT]):
         """
         reading = self.resource.reading(read)
         return await self.run(
-            lambda session: self.resource.listing.page(
-                session, self.service.repository.statement, reading, self.scope, query
+            lambda session: self.resource.reads.listing(read).page(
+                session, select(self.resource.model), reading, self.scope, query
             )
         )
 
@@ -198,7 +201,7 @@ class Rows(Generic[ModelT]):
         Raises:
             ProblemError: What cannot be so, by the index of each item.
         """
-        given = self._answered(read)
+        given = {"explain": self._explain, **self._answered(read)}
         writing = self.resource.writing
         return await self.run(lambda _: writing.create_many(self.service, items, **given))
 
@@ -212,7 +215,7 @@ class Rows(Generic[ModelT]):
         Raises:
             ProblemError: What cannot be so, by the index of each item.
         """
-        given: dict[str, Any] = {**self._by_key, **self._answered(read)}
+        given: dict[str, Any] = {"explain": self._explain, **self._by_key, **self._answered(read)}
         each = [self.resource.change_of(change) for change in changes]
         writing = self.resource.writing
         return await self.run(lambda _: writing.update_many(self.service, each, **given))
@@ -226,7 +229,7 @@ class Rows(Generic[ModelT]):
         Raises:
             ProblemError: What cannot be so, by the index of each item.
         """
-        given: dict[str, Any] = {"explain": problem_for, "scope": self.scope, **self._by_key}
+        given: dict[str, Any] = {"explain": self._explain, "scope": self.scope, **self._by_key}
         each = [RowKey(key) for key in keys]
         await self.run(lambda _: delete_rows(self.service, each, **given))
 

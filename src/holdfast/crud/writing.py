@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from holdfast.plan.nested_schemas import check_nested_schemas
-from holdfast.query.all_or_nothing import all_or_nothing
+from holdfast.query.all_or_nothing import Explain, all_or_nothing
 from holdfast.query.attributes import Attribute
 from holdfast.query.bulk_create import create_rows
 from holdfast.query.bulk_update import RowChange, update_rows
@@ -14,7 +14,6 @@ from holdfast.query.nesting import Nested
 from holdfast.query.services import session_of
 from holdfast.query.update import update_row
 from holdfast.query.upsert import Upserted, upsert_row
-from holdfast.transaction.failure import problem_for
 
 __all__ = ("Writing",)
 
@@ -73,10 +72,12 @@ class Writing:
             return upsert_row(service, key, data, **given)
         return upsert_nested(service, key, data, self.nested, **given)
 
-    def create_many(self, service: Any, items: Sequence[Any], **given: Any) -> list[Any]:
+    def create_many(
+        self, service: Any, items: Sequence[Any], *, explain: Explain, **given: Any
+    ) -> list[Any]:
         """Create rows, all or none; see ``create_rows``."""
         if self.nested is None:
-            return create_rows(service, items, explain=problem_for, **given)
+            return create_rows(service, items, explain=explain, **given)
 
         def create(index: int) -> Any:
             return self.create(service, items[index], **given)
@@ -86,13 +87,15 @@ class Writing:
             len(items),
             lambda: [create(index) for index in range(len(items))],
             create,
-            problem_for,
+            explain,
         )
 
-    def update_many(self, service: Any, changes: Sequence[RowChange], **given: Any) -> list[Any]:
+    def update_many(
+        self, service: Any, changes: Sequence[RowChange], *, explain: Explain, **given: Any
+    ) -> list[Any]:
         """Change rows, all or none; see ``update_rows``."""
         if self.nested is None:
-            return update_rows(service, changes, explain=problem_for, **given)
+            return update_rows(service, changes, explain=explain, **given)
 
         def update(index: int) -> Any:
             change = changes[index]
@@ -104,5 +107,5 @@ class Writing:
             len(changes),
             lambda: [update(index) for index in range(len(changes))],
             update,
-            problem_for,
+            explain,
         )

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.query.all_or_nothing import Explain, all_or_nothing
 from holdfast.query.bulk import check_all_targets
-from holdfast.query.changes import given
+from holdfast.query.changes import given_for_new
 from holdfast.query.committed import PLAIN, Reload
 from holdfast.query.create import create_row, new_values
 from holdfast.query.many import read_again, verify_all_in_scope
@@ -60,7 +60,7 @@ def _create_together(
     if overrides(service, "create") and not overrides(service, "create_many"):
         created = [create_row(service, item, scope=scope) for item in items]
     else:
-        values = [new_values(service, given(item, defaults=True), scope) for item in items]
+        values = [new_values(service, given_for_new(model, item, scope), scope) for item in items]
         check_all_targets(session, model, values, scope)
         created = list(finished(service.create_many(values, auto_commit=False, auto_expunge=False)))
         verify_all_in_scope(session, model, created, scope)

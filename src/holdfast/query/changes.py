@@ -25,10 +25,12 @@ from holdfast.query.write_problems import not_null_violation, outside_scope
 __all__ = (
     "differing",
     "given",
+    "given_for_new",
     "null_fields",
     "refuse_differing",
     "refuse_nulls",
     "scoped",
+    "sent_or_free",
     "storable",
 )
 
@@ -60,6 +62,29 @@ def given(data: Any, *, defaults: bool = False) -> dict[str, Any]:
             if value is not MISSING and not (value is None and field.default is None)
         }
     return dict(cast("Mapping[str, Any]", data))
+
+
+def sent_or_free(data: Any, values: Mapping[str, Any], fixed: Collection[str]) -> dict[str, Any]:
+    """Return values without defaults of the schema for what a scope fixes: nobody has sent those.
+
+    Args:
+        data: What the client has sent.
+        values: The same, with defaults.
+        fixed: The attributes that the scope fixes.
+    """
+    sent = given(data)
+    return {name: v for name, v in values.items() if name in sent or name not in fixed}
+
+
+def given_for_new(model: type[Any], data: Any, scope: RowScope) -> dict[str, Any]:
+    """Return what a client has sent for a new row, with the defaults of what it has not.
+
+    Args:
+        model: The mapped class.
+        data: A schema's instance, or a dictionary.
+        scope: The rows that the request may touch, whose own values win over defaults.
+    """
+    return sent_or_free(data, given(data, defaults=True), scope.values(model))
 
 
 def _of_model(data: BaseModel, *, defaults: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sqlalchemy import inspect, literal, select
 from sqlalchemy.orm import Session, object_mapper
 
 from holdfast.query.attributes import primary_key_of
-from holdfast.query.changes import differing, given, refuse_nulls, scoped, storable
+from holdfast.query.changes import differing, given_for_new, refuse_nulls, scoped, storable
 from holdfast.query.committed import PLAIN, Reload, as_committed, note_nulls, sent_attributes
 from holdfast.query.lookup import key_criteria
 from holdfast.query.scope import EVERY_ROW, RowScope
@@ -41,7 +41,7 @@ def create_row(
             key that leads to no row of the scope.
     """
     session, model = session_of(service), model_of(service)
-    values = new_values(service, given(data, defaults=True), scope)
+    values = new_values(service, given_for_new(model, data, scope), scope)
     check_targets(session, model, values, scope)
     entity = finished(
         service.create(values, auto_commit=False, auto_expunge=False, auto_refresh=False)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import inspect
 
 from holdfast.query.attributes import Attribute, primary_key_of
-from holdfast.query.changes import given
+from holdfast.query.changes import given, given_for_new, sent_or_free
 from holdfast.query.committed import PLAIN, Reload, as_committed
 from holdfast.query.create import create_row
 from holdfast.query.lookup import find, find_or_none
@@ -49,7 +49,7 @@ def create_nested(
         ProblemError: As for a row of its own, with the fields named from the top of the body.
     """
     model = model_of(service)
-    sent = given(data, defaults=True)
+    sent = given_for_new(model, data, scope)
     writer = NestedWriter(service, nested, scope)
     entity = create_row(service, writer.own_values(model, sent, None), scope=scope)
     writer.write_children(model, [Owner(entity, sent, is_new=True)])
@@ -128,7 +128,7 @@ def upsert_nested(  # noqa: PLR0913 - all after the relations by name
     """
     session, model = session_of(service), model_of(service)
     attributes = tuple(key_attributes) or primary_key_of(model)
-    sent = replacement(model, data)
+    sent = sent_or_free(data, replacement(model, data), scope.values(model))
     writer = NestedWriter(service, nested, scope, is_whole=True)
     entity = None
     if any(not nesting.is_owner and nesting.name in sent for nesting in nested.of(model)):

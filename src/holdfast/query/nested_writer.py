@@ -9,7 +9,14 @@ from sqlalchemy.orm import class_mapper, lazyload, selectinload
 
 from holdfast.problems import ProblemError
 from holdfast.query.bulk import changed_references
-from holdfast.query.changes import given, refuse_nulls, scoped, storable
+from holdfast.query.changes import (
+    given,
+    given_for_new,
+    refuse_nulls,
+    scoped,
+    sent_or_free,
+    storable,
+)
 from holdfast.query.delete import mark_deleted
 from holdfast.query.lookup import lock_arguments
 from holdfast.query.many import read_again, verify_all_in_scope
@@ -214,8 +221,11 @@ class NestedWriter:
 
     def _sent(self, model: type[Any], item: _Item) -> dict[str, Any]:
         if item.entity is None:
-            return given(item.data, defaults=True)
-        return replacement(model, item.data) if self._is_whole else given(item.data)
+            return given_for_new(model, item.data, self._scope)
+        if not self._is_whole:
+            return given(item.data)
+        fixed = self._scope.values(model)
+        return sent_or_free(item.data, replacement(model, item.data), fixed)
 
     def _values(self, model: type[Any], item: _Item, sent: Mapping[str, Any]) -> dict[str, Any]:
         is_new = item.entity is None

@@ -96,13 +96,24 @@ class RowScope:
         return tuple(self._criteria)
 
     @property
+    def criteria(self) -> tuple[ColumnElement[bool], ...]:
+        """What rows have to fulfil, one criterion for each model."""
+        return tuple(self._criteria.values())
+
+    @property
     def is_restricted(self) -> bool:
         """Whether there is a scope at all, beside what is soft-deleted."""
         return bool(self._criteria)
 
     def with_deleted(self) -> "RowScope":
         """Return the same scope, soft-deleted rows included."""
-        return RowScope(tuple(self._criteria.values()), deleted=True)
+        return RowScope(self.criteria, deleted=True)
+
+    def within(self, other: "RowScope") -> "RowScope":
+        """Return the rows that are in this scope and in another."""
+        if not other.is_restricted:
+            return self
+        return RowScope((*other.criteria, *self.criteria), deleted=self._deleted)
 
     def options(self, models: Iterable[type[Any]]) -> tuple[ORMOption, ...]:
         """Return what makes a SELECT keep to the scope, in relations and subqueries as well.

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from holdfast.errors import ConfigurationError
 from holdfast.problems import ProblemError
 from holdfast.query.attributes import Attribute, primary_key_of
+from holdfast.query.changes import sent_or_free
 from holdfast.query.committed import PLAIN, Reload, as_committed
 from holdfast.query.conflict_target import conflict_target
 from holdfast.query.create import create_row, new_values, verify_in_scope
@@ -108,7 +109,7 @@ def upsert_row(  # noqa: PLR0913 - all after the data by name
     session, model = session_of(service), model_of(service)
     attributes = tuple(key_attributes) or primary_key_of(model)
     put = _Put(service, session, model, key, attributes, scope, precondition, reload)
-    values = put.with_key(replacement(model, data))
+    values = put.with_key(sent_or_free(data, replacement(model, data), scope.values(model)))
     if precondition.if_match is not None:
         return put.update(values) or _raise(precondition_failed())
     target = conflict_target(model, attributes, scope.values(model))
