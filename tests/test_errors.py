@@ -1,14 +1,14 @@
 """The error tree: stable codes, remedies, and a row in the documentation for each."""
 
 import re
-from pathlib import Path
 
 import pytest
 from advanced_alchemy.exceptions import ImproperConfigurationError
 
 from holdfast import errors
+from tests.source import ROOT
 
-PAGE = Path(__file__).parents[1] / "docs" / "errors.md"
+PAGE = ROOT / "docs" / "errors.md"
 
 CLASSES = [getattr(errors, name) for name in errors.__all__]
 
@@ -36,6 +36,14 @@ def test_each_code_is_documented(cls: type[errors.HoldfastError]) -> None:
     page = PAGE.read_text()
     assert f"`{cls.code}`" in page
     assert cls is errors.HoldfastError or f"`{cls.__name__}`" in page
+
+
+def test_each_problem_is_documented() -> None:
+    """The page on errors has a row for every code that a client can be answered with."""
+    source = "".join(file.read_text() for file in (ROOT / "src").rglob("*.py"))
+    codes = set(re.findall(r'\bProblem\(\s*"([a-z-]+)"', source))
+    assert len(codes) > 30
+    assert {code for code in codes if f"`{code}`" not in PAGE.read_text()} == set()
 
 
 @pytest.mark.parametrize("cls", CLASSES)
