@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException
 from pydantic import BaseModel
-from sqlalchemy import create_engine, select
+from sqlalchemy import ScalarResult, create_engine, select
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from typing_extensions import override
@@ -154,6 +154,15 @@ async def http(
         engine = create_async_engine(url, **options)
         alchemy = AdvancedAlchemy(SQLAlchemyAsyncConfig(engine_instance=engine), app)
         app.include_router(notes(alchemy, NoteService))
+
+    @app.get("/plain")
+    async def list_plainly(
+        session: Annotated[Any, Depends(alchemy.provide_session())],
+    ) -> list[int]:
+        # Nothing sets anything for this one.
+        found = session.scalars(select(Note.tenant_id))
+        return list(found) if isinstance(found, ScalarResult) else list(await found)
+
     async with client(app) as made:
         yield made
 
@@ -199,6 +208,9 @@ async def test_each_transaction_has_its_own_setting(http: httpx2.AsyncClient) ->
         assert await texts(http, of(1)) == ["one"]
         assert await texts(http, of(2)) == ["two", "more"]
         assert await texts(http, {}) == []
+        committed = await http.patch("/notes/1", json={"text": "one"}, headers=of(1))
+        assert committed.status_code == 200
+        assert (await http.get("/plain")).json() == []
         assert (await http.get("/notes", headers=of("refused"))).status_code == 403
         taken = await http.post("/notes", json={"text": "two", "tenant_id": 1}, headers=of(1))
         assert taken.status_code == 409
