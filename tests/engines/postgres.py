@@ -11,15 +11,14 @@ import signal
 import subprocess
 import tempfile
 import time
-import uuid
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
+from tests.engines.postgres_databases import Databases
 from tests.engines.process import free_port, unprivileged
 
 __all__ = ("STANDBY", "PostgresServer", "find_binaries")
@@ -35,6 +34,7 @@ SETTINGS = {
 }
 STANDBY = "standby"
 START_TIMEOUT = 20.0
+END_TIMEOUT = 5.0
 
 
 def find_binaries() -> Path | None:
@@ -88,6 +88,7 @@ class PostgresServer:
         self._identity = unprivileged("postgres", "nobody")
         self._folder = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._databases = Databases(self.connect)
         self.port = free_port()
         atexit.register(self.close)
         if user := self._identity.get("user"):
@@ -116,35 +117,26 @@ class PostgresServer:
 
     @contextmanager
     def fresh_database(self) -> Generator[str]:
-        """Yield the name of an empty database, dropped afterwards whoever is connected to it.
+        """Yield the name of an empty database, gone afterwards whoever is connected to it.
 
         A server that a test has killed is started again, before and after.
         """
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        quoted = sql.Identifier(name)
-        self.start()
-        with self.connect() as admin:
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(quoted))
+        with self._answer() as admin:
+            name = self._databases.take(admin)
         try:
             yield name
         finally:
-            self.start()
-            with self.connect() as admin:
-                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(quoted))
+            with self._answer() as admin:
+                _terminate(admin, name)
+                self._databases.give_back(admin, name)
 
     def terminate_backends(self, database: str) -> int:
         """End every connection to `database` from the server's side, and say how many there were.
 
         Returns once they are gone, so that what follows cannot race with what was under way.
         """
-        backends = (
-            "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() "
-            "AND backend_type = 'client backend'"
-        )
         with self.connect() as admin:
-            query = f"SELECT count(pg_terminate_backend(pid, 5000)) {backends}"
-            row = admin.execute(query.encode(), [database]).fetchone()
-        return 0 if row is None else int(row[0])
+            return _terminate(admin, database)
 
     def kill9(self) -> None:
         """End the server and all its processes as a power cut would, with SIGKILL."""
@@ -166,14 +158,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server unless it runs, and wait until it answers."""
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._answers():
-            if time.monotonic() > deadline:
-                log = self._log.read_text(errors="replace")
-                raise RuntimeError(f"PostgreSQL did not start:\n{log[-4000:]}")
-            if self._process is None or self._process.poll() is not None:
-                self._process = self._spawn()
-            time.sleep(0.02)
+        self._answer().close()
 
     def stop(self) -> None:
         """Stop the server, ending its connections; it keeps its data and its port."""
@@ -238,11 +223,29 @@ class PostgresServer:
                 **self._identity,
             )
 
-    def _answers(self) -> bool:
-        if self._process is None or self._process.poll() is not None:
-            return False
-        try:
-            self.connect().close()
-        except psycopg.OperationalError:
-            return False
-        return True
+    def _answer(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Start the server unless it runs, and return the first connection that it accepts."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                self._process = self._spawn()
+            with suppress(psycopg.OperationalError):
+                return self.connect()
+            time.sleep(0.02)
+        log = self._log.read_text(errors="replace")
+        raise RuntimeError(f"PostgreSQL did not start:\n{log[-4000:]}")
+
+
+def _terminate(admin: psycopg.Connection[tuple[Any, ...]], database: str) -> int:
+    backends = (
+        "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() "
+        "AND backend_type = 'client backend'"
+    )
+    ended = admin.execute(f"SELECT pg_terminate_backend(pid) {backends}".encode(), [database])
+    deadline = time.monotonic() + END_TIMEOUT
+    # The server's own way of waiting looks again after 100 ms only.
+    while admin.execute(f"SELECT {backends}".encode(), [database]).fetchone() is not None:
+        if time.monotonic() > deadline:
+            raise RuntimeError("PostgreSQL did not end the connections that were terminated.")
+        time.sleep(0.002)
+    return ended.rowcount

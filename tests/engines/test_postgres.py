@@ -1,5 +1,7 @@
 """The private PostgreSQL: databases of their own, and the ways to break it."""
 
+from typing import Any
+
 import psycopg
 import pytest
 
@@ -16,6 +18,62 @@ def test_databases_are_separate_and_dropped(postgres: PostgresServer) -> None:
             assert found is None
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         postgres.connect(first)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "CREATE TABLE here (id serial PRIMARY KEY)",
+        "CREATE TYPE here AS ENUM ('a')",
+        "CREATE FUNCTION here() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "DROP SCHEMA public CASCADE",
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+    ],
+)
+def test_a_database_that_is_used_again_is_as_new(postgres: PostgresServer, made: str) -> None:
+    """Of what a test has made in it, or has taken from it, nothing shows."""
+    described = (
+        "SELECT nspname, has_schema_privilege('pg_monitor', pg_namespace.oid, 'USAGE'), "
+        "has_schema_privilege('pg_monitor', pg_namespace.oid, 'CREATE'), "
+        "(SELECT count(*) FROM pg_depend WHERE refobjid = pg_namespace.oid) "
+        "FROM pg_namespace ORDER BY nspname"
+    )
+    with postgres.connect("template1") as connection:
+        new = connection.execute(described).fetchall()
+    with postgres.fresh_database() as name, postgres.connect(name) as connection:
+        first = identity(connection)
+        connection.execute(made.encode())
+    with postgres.fresh_database() as name, postgres.connect(name) as connection:
+        assert identity(connection) == first
+        assert connection.execute(described).fetchall() == new
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "CREATE SCHEMA here",
+        "SELECT lo_create(0)",
+        "CREATE PUBLICATION here FOR ALL TABLES",
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
+        "ALTER DATABASE {} SET jit = on",
+        "REVOKE CONNECT ON DATABASE {} FROM PUBLIC",
+    ],
+)
+def test_a_database_that_cannot_be_emptied_is_not_used_again(
+    postgres: PostgresServer, made: str
+) -> None:
+    """Where more was changed than tables and their like, the next test gets another one."""
+    with postgres.fresh_database() as name, postgres.connect(name) as connection:
+        first = identity(connection)
+        connection.execute(made.format(name).encode())
+    with postgres.fresh_database() as name, postgres.connect(name) as connection:
+        assert identity(connection) != first
+
+
+def identity(connection: psycopg.Connection[tuple[Any, ...]]) -> object:
+    """Return what PostgreSQL knows a database by, whatever its name."""
+    query = "SELECT oid FROM pg_database WHERE datname = current_database()"
+    return connection.execute(query).fetchone()
 
 
 def test_a_database_in_use_is_dropped_too(postgres: PostgresServer) -> None:
