@@ -145,12 +145,16 @@ async def test_a_document_that_is_made_again(app: FastAPI, alchemy: AdvancedAlch
 
 
 async def test_a_merge_patch_has_the_same_schema(app: FastAPI, alchemy: AdvancedAlchemy) -> None:
-    """PATCH takes JSON under two media types."""
+    """PATCH takes JSON under two media types, and tells of no default for what is left out."""
     app.include_router(authors(alchemy))
-    content = app.openapi()["paths"]["/authors/{id}"]["patch"]["requestBody"]["content"]
+    document = app.openapi()
+    content = document["paths"]["/authors/{id}"]["patch"]["requestBody"]["content"]
     assert content.keys() == {"application/json", "application/merge-patch+json"}
     assert content["application/merge-patch+json"] == content["application/json"]
     assert content["application/json"]["schema"]["$ref"].endswith("/AuthorUpdate")
+    schema = document["components"]["schemas"]["AuthorUpdate"]
+    assert "required" not in schema
+    assert not [member for member in schema["properties"].values() if "default" in member]
 
 
 async def test_headers_are_documented(app: FastAPI, alchemy: AdvancedAlchemy) -> None:

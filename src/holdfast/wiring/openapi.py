@@ -94,7 +94,7 @@ def declare_problems(document: dict[str, Any], app: FastAPI) -> None:
     """Declare the problems of every route that uses a session, a service or filters.
 
     Also what FastAPI has no words for: the headers that such a route requires, and that a merge
-    patch has the schema of the JSON beside it.
+    patch has the schema of the JSON beside it, without defaults.
     """
     for operation, method, context in operations(document, app):
         marks = list(marks_of(context.dependant))
@@ -103,7 +103,7 @@ def declare_problems(document: dict[str, Any], app: FastAPI) -> None:
             common = _READ if method in _SAFE_METHODS else _WRITE
             declare(document, operation, tuple(dict.fromkeys((*own, *common))))
             _require_headers(operation, {mark.required for mark in marks})
-            _complete_merge_patch(operation)
+            _complete_merge_patch(document, operation)
 
 
 def _require_headers(operation: dict[str, Any], names: set[str | None]) -> None:
@@ -112,10 +112,16 @@ def _require_headers(operation: dict[str, Any], names: set[str | None]) -> None:
             parameter["required"] = True
 
 
-def _complete_merge_patch(operation: dict[str, Any]) -> None:
+def _complete_merge_patch(document: dict[str, Any], operation: dict[str, Any]) -> None:
     content = operation.get("requestBody", {}).get("content", {})
-    if MERGE_PATCH in content and "application/json" in content:
-        content[MERGE_PATCH] = {**content["application/json"], **content[MERGE_PATCH]}
+    if MERGE_PATCH not in content or "application/json" not in content:
+        return
+    content[MERGE_PATCH] = {**content["application/json"], **content[MERGE_PATCH]}
+    name = content[MERGE_PATCH].get("schema", {}).get("$ref", "").rpartition("/")[2]
+    members = document["components"]["schemas"].get(name, {}).get("properties", {})
+    for member in members.values():
+        # What is left out stays as it is, whatever default its class needs to be made without it.
+        member.pop("default", None)
 
 
 def declare(
