@@ -42,6 +42,7 @@ from tests.engines.postgres import PostgresServer, find_binaries
 INSTALL = {
     "Galera": "apt-get install mariadb-server galera-4 rsync socat",
     "MariaDB": "apt-get install mariadb-server",
+    "Node.js": "apt-get install nodejs npm",
     "PgBouncer": "apt-get install pgbouncer",
     "PostgreSQL": "apt-get install postgresql",
 }
