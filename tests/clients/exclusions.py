@@ -32,12 +32,6 @@ EXCLUSIONS = (
         "The phase `coverage` sends the text 0 in an optional header, whatever its pattern.",
     ),
     Exclusion(
-        frozenset({"PUT /drafts/{id}"}),
-        "positive_data_acceptance",
-        "urn:holdfast:problem:precondition-required",
-        "One of two headers is required, for which a document has no words.",
-    ),
-    Exclusion(
         None,
         "positive_data_acceptance",
         "urn:holdfast:problem:idempotency-key-reused",

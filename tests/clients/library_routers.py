@@ -130,7 +130,6 @@ def drafts(alchemy: AdvancedAlchemy) -> AnyRouter:
         read=schemas.DraftRead,
         create=schemas.DraftCreate,
         update=schemas.DraftUpdate,
-        put=schemas.DraftCreate,
         prefix="/drafts",
         tags=["drafts"],
         singular="draft",
