@@ -6,6 +6,8 @@ RUN := $(VENV)/bin/python -m
 PAGES := $(wildcard README.md docs)
 UV := $(shell command -v uv 2>/dev/null)
 
+# What to test, as pytest takes it: `make test TESTS=tests/crud`. Everything, if not said.
+TESTS ?=
 # `make test-lowest` names a file of versions here.
 LIMITS = $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
@@ -31,8 +33,8 @@ install: $(VENV)/.dev ## prepare .venv with everything that development needs
 demo: $(VENV)/.demo ## serve the airports example; HOST and PORT may be given
 	@$(RUN) examples.airports
 
-test: $(VENV)/.dev ## run every test, on every engine that is installed
-	$(RUN) pytest
+test: $(VENV)/.dev ## run every test, on every engine that is installed; TESTS may name some
+	$(RUN) pytest $(TESTS)
 
 test-fast: $(VENV)/.dev ## run the tests that need no database server, up to the first failure
 	$(RUN) pytest -q -x -k 'not postgres and not asyncpg and not psycopg and not mariadb and not asyncmy and not galera'

@@ -39,7 +39,7 @@ def run_on_lowest_versions(interpreter: Interpreter) -> int:
     lines = [f"{name}=={version}\n" for name, version in declared.lowest_versions().items()]
     constraints.write_text("".join(lines))
     print(f"Python {interpreter}, {', '.join(line.strip() for line in lines)}", flush=True)
-    options = [f"CONSTRAINTS={constraints}"]
+    options = [f"CONSTRAINTS={constraints}", f"TESTS={os.environ.get('TESTS', '')}"]
     return subprocess.run(
         make_test(CACHE / f"lowest-{interpreter}", interpreter, options),
         cwd=ROOT,
