@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
 
     from holdfast import errors, problems, providers, testing
+    from holdfast.crud.answers import Answers
     from holdfast.crud.declaration import ResourceOptions
     from holdfast.crud.operation import Operation
     from holdfast.crud.pages import CursorPage, OffsetPage
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         register_database_commands,
     )
     from holdfast.wiring.config import SQLAlchemyAsyncConfig, SQLAlchemySyncConfig
+    from holdfast.wiring.encoded import Encoded
     from holdfast.wiring.engine import EngineConfig
     from holdfast.wiring.extension import AdvancedAlchemy
     from holdfast.wiring.idempotency import PUBLIC
@@ -69,12 +71,14 @@ __all__ = (
     "AlembicAsyncConfig",
     "AlembicCommands",
     "AlembicSyncConfig",
+    "Answers",
     "AsyncSessionConfig",
     "CRUDRouter",
     "ChoiceField",
     "CursorPage",
     "DependencyCache",
     "DependencyDefaults",
+    "Encoded",
     "EngineConfig",
     "FieldNameType",
     "FilterConfig",
@@ -124,6 +128,7 @@ _NAMES_OF = {
         "AsyncSessionConfig",
         "SyncSessionConfig",
     ),
+    "holdfast.crud.answers": ("Answers",),
     "holdfast.crud.declaration": ("ResourceOptions",),
     "holdfast.crud.operation": ("Operation",),
     "holdfast.crud.pages": ("CursorPage", "OffsetPage"),
@@ -153,6 +158,7 @@ _NAMES_OF = {
         "register_database_commands",
     ),
     "holdfast.wiring.config": ("SQLAlchemyAsyncConfig", "SQLAlchemySyncConfig"),
+    "holdfast.wiring.encoded": ("Encoded",),
     "holdfast.wiring.engine": ("EngineConfig",),
     "holdfast.wiring.extension": ("AdvancedAlchemy",),
     "holdfast.wiring.idempotency": ("PUBLIC",),

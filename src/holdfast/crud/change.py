@@ -1,6 +1,6 @@
-"""The model of one change among many."""
+"""One change among many: its model, and how it is carried out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -9,8 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from holdfast.crud.conditions import EntityTags
 from holdfast.crud.keys import key_annotation
 from holdfast.errors import ConfigurationError
+from holdfast.query.attributes import Attribute
+from holdfast.query.bulk_update import RowChange
+from holdfast.query.preconditions import Precondition
 
-__all__ = ("change_model",)
+__all__ = ("change_model", "row_change")
 
 _TAG = "The ETag that was read, as for `If-Match`."
 
@@ -45,6 +48,23 @@ def change_model(
     name = f"{getattr(update, '__name__', model.__name__)}Item"
     config = ConfigDict(json_schema_extra=_requiring(required))
     return create_model(name, __config__=config, **members)
+
+
+def row_change(change: Any, key: Sequence[Attribute], *, required: bool) -> RowChange:
+    """Return one change among many as it is carried out.
+
+    Args:
+        change: An instance of the model.
+        key: The key's attributes.
+        required: Whether it needs an entity tag.
+
+    Raises:
+        ProblemError: 428 where it lacks one.
+    """
+    condition = Precondition.from_headers(getattr(change, "if_match", None), None)
+    if required:
+        condition.require()
+    return RowChange(tuple(getattr(change, each.key) for each in key), change.changes, condition)
 
 
 def _requiring(required: bool) -> Callable[[dict[str, Any]], None]:

@@ -20,6 +20,7 @@ __all__ = (
     "Key",
     "key_annotation",
     "key_attributes",
+    "key_of",
     "key_path",
     "path_of",
     "path_to",
@@ -84,6 +85,11 @@ def _is_unique(model: type[Any], names: set[str], fixed: set[str]) -> bool:
 def key_path(attributes: Sequence[Attribute]) -> str:
     """Return the path of one row, below that of all: ``/{id}``."""
     return "".join(f"/{{{attribute.key}}}" for attribute in attributes)
+
+
+def key_of(row: Any, attributes: Sequence[Attribute]) -> Key:
+    """Return the values that say in a URL which row it is."""
+    return tuple(inspect(row).dict[attribute.key] for attribute in attributes)
 
 
 def path_of(request: Request) -> str:

@@ -21,10 +21,6 @@ class Names:
         many = verb == "list" or verb != operation
         return f"{verb}_{self.plural if many else self.singular}"
 
-    def summary(self, operation: OperationName) -> str:
-        """Return the title of an operation in the document."""
-        return self.operation_id(operation).replace("_", " ").capitalize()
-
 
 def names_of(model: type, prefix: str, singular: str | None, plural: str | None) -> Names:
     """Return the names of a model's rows: as given, or else from its name and the prefix.

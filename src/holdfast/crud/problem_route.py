@@ -22,7 +22,7 @@ def problem_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return what the document of a route says of problems, for ``responses=``.
 
     Args:
-        *statuses: 422 in place of FastAPI's own form of it, and what else the route may answer.
+        *statuses: Those with which the route may answer.
     """
     reference = {"$ref": "#/components/schemas/Problem"}
     return {
@@ -37,8 +37,18 @@ def problem_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 class ProblemRoute(APIRoute):
     """A route that answers validation errors, HTTP exceptions and ``ProblemError`` as problems.
 
+    Its document says so.
+
     Use it on a router of your own: ``APIRouter(route_class=ProblemRoute)``.
     """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        # In place of FastAPI's own form of a 422.
+        problems = [HTTPStatus.UNPROCESSABLE_ENTITY]
+        if self.body_field is not None:
+            problems.append(HTTPStatus.BAD_REQUEST)
+        self.responses = {**problem_responses(*problems), **self.responses}
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

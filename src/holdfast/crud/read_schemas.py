@@ -3,15 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pydantic import BaseModel
-
 from holdfast.crud.declaration import Declaration
 from holdfast.crud.listing import Listing
 from holdfast.crud.pages import CursorPage, OffsetPage
 from holdfast.crud.reading import Reading
 from holdfast.plan.writable import field_names
 from holdfast.query.attributes import Attribute
-from holdfast.query.parameters import parameter_model
+from holdfast.query.parameters import ListParameters, parameter_model
 
 __all__ = ("ReadSchemas",)
 
@@ -72,7 +70,7 @@ class ReadSchemas:
             self._listings[wanted] = Listing(self._model, self._declaration, reading)
         return self._listings[wanted]
 
-    def selection(self, schema: Any = None) -> type[BaseModel] | None:
+    def selection(self, schema: Any = None) -> type[ListParameters] | None:
         """Return the query parameters of one row; None where there is nothing to select."""
         shape = self.reading(schema).shape
         if not shape.field_names and not shape.include_names:

@@ -14,11 +14,13 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from typing_extensions import TypeVar, Unpack
 
+from holdfast.crud.answers import Answers, provide_answers
 from holdfast.crud.change import change_model
 from holdfast.crud.checks import check_resource, check_schemas, check_scope, fixed_attributes
 from holdfast.crud.conditions import provide_condition, provide_precondition
 from holdfast.crud.declaration import ResourceOptions, declared
-from holdfast.crud.keys import Key, key_attributes, key_path, provide_key
+from holdfast.crud.keys import Key, key_attributes, key_path, provide_key, provide_keys
+from holdfast.crud.parameters import provide_items, provide_parameters
 from holdfast.crud.read_schemas import ReadSchemas
 from holdfast.crud.reading import Reading
 from holdfast.crud.rows import Rows
@@ -27,11 +29,10 @@ from holdfast.crud.scoping import provide_scope, provide_settings
 from holdfast.crud.soft_deletes import mark_soft_delete, remember
 from holdfast.crud.writing import Writing
 from holdfast.errors import ConfigurationError
-from holdfast.query.bulk_update import RowChange
+from holdfast.query.parameters import ListParameters
 from holdfast.query.preconditions import Precondition, has_version
 from holdfast.query.scope import EVERY_ROW, RowScope, Scope
 from holdfast.query.transaction_settings import keep_settings
-from holdfast.query.values import several
 from holdfast.transaction.failure import problem_for
 from holdfast.transaction.request import request_transaction
 from holdfast.wiring.services import ServiceProvider, provision_of
@@ -58,12 +59,13 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
 
         authors = Resource(alchemy.provide_service(AuthorService), read=AuthorRead)
 
-        @app.get("/authors/{id}", response_model=AuthorRead)
+        @app.get("/authors/{id}")
         async def get_author(
             rows: Annotated[Rows[Author], Depends(authors.rows)],
+            answers: Annotated[Answers[AuthorRead], Depends(authors.answers)],
             key: Annotated[Key, Depends(authors.path_key)],
-        ) -> Author:
-            return await rows.get(key)
+        ) -> Encoded[AuthorRead]:
+            return answers.row(await rows.get(key))
 
     Args:
         provider: The dependency that ``alchemy.provide_service`` returns.
@@ -125,8 +127,8 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
         remember(self)
 
     @property
-    def query(self) -> type[BaseModel]:
-        """The model of a list's query parameters: ``Annotated[authors.query, Query()]``."""
+    def query(self) -> type[ListParameters]:
+        """The model of a list's query parameters."""
         return self.reads.listing().query
 
     @property
@@ -146,20 +148,8 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
             required=self.declaration.require_if_match,
         )
 
-    def change_of(self, change: Any) -> RowChange:
-        """Return one change among many as it is carried out."""
-        key = tuple(getattr(change, attribute.key) for attribute in self.key)
-        condition = Precondition.from_headers(getattr(change, "if_match", None), None)
-        if self.declaration.require_if_match:
-            condition.require()
-        return RowChange(key, change.changes, condition)
-
-    def many(self, schema: Any) -> Any:
-        """Return the type of a list of what is written, as long as ``bulk`` lets it be."""
-        return several(schema, 1, self.declaration.bulk or 1)
-
     @cached_property
-    def selection(self) -> type[BaseModel] | None:
+    def selection(self) -> type[ListParameters] | None:
         """The model of the query parameters of one row; None where there is nothing to select."""
         return self.reads.selection()
 
@@ -172,6 +162,36 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
     def path_key(self) -> Callable[..., Coroutine[Any, Any, Key]]:
         """The dependency that reads a row's key from the path."""
         return provide_key(self.key)
+
+    @cached_property
+    def list_parameters(self) -> Callable[..., Coroutine[Any, Any, ListParameters | None]]:
+        """The dependency that reads what a client asks of a list."""
+        return provide_parameters(self.query)
+
+    @cached_property
+    def row_parameters(self) -> Callable[..., Coroutine[Any, Any, ListParameters | None]]:
+        """The dependency that reads what a client asks of one row."""
+        return provide_parameters(self.selection)
+
+    @cached_property
+    def items(self) -> Callable[..., Coroutine[Any, Any, list[CreateT]]]:
+        """The dependency that reads what rows are created from."""
+        return provide_items(self.create, self._most)
+
+    @cached_property
+    def changes(self) -> Callable[..., Coroutine[Any, Any, list[Any]]]:
+        """The dependency that reads what of which rows changes: instances of ``changed``."""
+        return provide_items(self.changed, self._most)
+
+    @cached_property
+    def keys(self) -> Callable[..., Coroutine[Any, Any, list[Key]]]:
+        """The dependency that reads the keys of rows from the query."""
+        return provide_keys(self.key[0], self._most)
+
+    @cached_property
+    def answers(self) -> Callable[..., Coroutine[Any, Any, Answers[ReadT]]]:
+        """The dependency that makes a request's ``Answers``."""
+        return provide_answers(self)
 
     @cached_property
     def rows(self) -> Callable[..., Coroutine[Any, Any, Rows[ModelT]]]:
@@ -212,6 +232,10 @@ class Resource(Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
     def condition(self) -> Callable[..., Coroutine[Any, Any, Precondition]]:
         """The dependency that reads what a client has already."""
         return provide_condition()
+
+    @property
+    def _most(self) -> int:
+        return self.declaration.bulk or 1
 
     def _scoped(self, model: type[Any]) -> Collection[str]:
         return fixed_attributes(self.declaration.scope, model)

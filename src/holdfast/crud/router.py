@@ -3,18 +3,17 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
-from http import HTTPStatus
 from typing import Any, Generic, get_args
 
 from fastapi import APIRouter, Depends, params
 from typing_extensions import Unpack
 
 from holdfast.crud.declaration import ResourceOptions
-from holdfast.crud.links import operation_links
+from holdfast.crud.documents import documented_responses
 from holdfast.crud.names import names_of
 from holdfast.crud.operation import Operation, OperationName, Operations
 from holdfast.crud.own_first import OwnFirst
-from holdfast.crud.problem_route import ProblemRoute, problem_responses
+from holdfast.crud.problem_route import ProblemRoute
 from holdfast.crud.resource import (
     CreateT,
     ModelT,
@@ -33,7 +32,6 @@ from holdfast.wiring.operation_ids import name_operation
 __all__ = ("CRUDRouter",)
 
 _SAFE = frozenset({"GET"})
-_WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
 
 
 class CRUDRouter(APIRouter, Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
@@ -127,9 +125,6 @@ class CRUDRouter(APIRouter, Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
 
     def _add(self, route: GeneratedRoute, own: Operation, ids: Mapping[OperationName, str]) -> None:
         reads = route.method in _SAFE
-        problems = [HTTPStatus.UNPROCESSABLE_ENTITY, *route.problems]
-        if route.method in _WITH_BODY:
-            problems.append(HTTPStatus.BAD_REQUEST)
         name = ids[route.operation]
         name_operation(route.endpoint, name, route.path)
         self.add_api_route(
@@ -140,9 +135,7 @@ class CRUDRouter(APIRouter, Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
             operation_id=own.operation_id,
             status_code=route.status,
             response_model=route.shown,
-            responses=_merged(
-                problem_responses(*problems), self._with_links(route, own, ids), own.responses or {}
-            ),
+            responses=_merged(self._responses(route, own, ids), own.responses or {}),
             dependencies=[
                 Depends(refuse_undeclared),
                 *(() if reads else self._options),
@@ -151,28 +144,19 @@ class CRUDRouter(APIRouter, Generic[ModelT, ReadT, CreateT, UpdateT, PutT]):
                 *(() if reads else self._keys),
             ],
             tags=list(own.tags),
-            summary=own.summary or self._names.summary(route.operation),
+            summary=own.summary,
             description=own.description,
             deprecated=own.deprecated,
             include_in_schema=own.include_in_schema,
             openapi_extra=route.openapi_extra,
         )
 
-    def _with_links(
+    def _responses(
         self, route: GeneratedRoute, own: Operation, ids: Mapping[OperationName, str]
     ) -> dict[int | str, dict[str, Any]]:
-        resource = self.resource
-        links = operation_links(
-            route.operation,
-            resource.reading(own.read).node,
-            resource.key,
-            ids.items(),
-            tagged=resource.has_version and route.operation != "list",
+        return documented_responses(
+            self.resource, route.operation, ids.items(), read=own.read, status_code=route.status
         )
-        if not links:
-            return route.responses
-        answers = {route.status: {}, **route.responses}
-        return {status: {**response, "links": links} for status, response in answers.items()}
 
 
 def _check_principal(

@@ -1,37 +1,26 @@
 """The generated routes of a resource: path, function and document of each."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from http import HTTPStatus
+from dataclasses import dataclass
 from types import GenericAlias
 from typing import Annotated, Any
 
-from fastapi import Body, Depends, Query
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import Body, Depends
 
 from holdfast.crud import endpoints
-from holdfast.crud.keys import Key, provide_keys
+from holdfast.crud.answers import Answers, provide_answers
+from holdfast.crud.documents import MERGE_PATCH_BODY, STATUS
+from holdfast.crud.keys import Key
 from holdfast.crud.operation import Operation, OperationName
+from holdfast.crud.parameters import provide_parameters
 from holdfast.crud.resource import Resource
 from holdfast.crud.rows import Rows
 from holdfast.query.preconditions import Precondition
 from holdfast.query.values import annotated
-from holdfast.wiring.openapi import MERGE_PATCH
 
 __all__ = ("GeneratedRoute", "generated_routes")
 
 AnyResource = Resource[Any, Any, Any, Any, Any]
-
-_ETAG: dict[str, Any] = {
-    "ETag": {"description": "The version of the row.", "schema": {"type": "string"}}
-}
-_LOCATION: dict[str, Any] = {
-    "Location": {"description": "Where the row is.", "schema": {"type": "string"}}
-}
-_LINK: dict[str, Any] = {
-    "Link": {"description": "The pages around (RFC 8288).", "schema": {"type": "string"}}
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +34,6 @@ class GeneratedRoute:
         endpoint: The function.
         status: The status where it succeeds.
         shown: What its body is documented as; None where it has none.
-        responses: What the document has to say of its answers.
-        problems: What may go wrong with it beside what may with all.
         openapi_extra: What else the document has to say.
     """
 
@@ -56,8 +43,6 @@ class GeneratedRoute:
     endpoint: endpoints.Endpoint
     status: int
     shown: Any = None
-    responses: dict[int | str, dict[str, Any]] = field(default_factory=dict[int | str, Any])
-    problems: tuple[HTTPStatus, ...] = ()
     openapi_extra: dict[str, Any] | None = None
 
 
@@ -102,141 +87,96 @@ class _Assembly:
         self._resource = resource
         self._own = own
         self._annotations: dict[str, Any] = {
-            "request": Request,
-            "response": Response,
             "rows": Annotated[Rows[Any], Depends(resource.rows)],
             "key": Annotated[Key, Depends(resource.path_key)],
         }
 
     def list(self) -> GeneratedRoute:
-        read = self._read("list")
-        page = self._resource.reading(read).shape.page
-        query = annotated(self._resource.reads.listing(read).query, Query())
-        return self._made(
-            "list", "GET", "", endpoints.list_rows, {"query": query}, shown=page, headers=_LINK
-        )
+        model = self._resource.reads.listing(self._read("list")).query
+        query = Annotated[Any, Depends(provide_parameters(model))]
+        return self._made("list", "GET", "", endpoints.list_rows, query=query)
 
     def get(self) -> GeneratedRoute:
         resource = self._resource
         own: dict[str, Any] = {}
         selection = resource.reads.selection(self._read("get"))
         if selection is not None:
-            own["query"] = annotated(selection, Query())
-        responses: dict[int | str, dict[str, Any]] = {}
+            own["selection"] = Annotated[Any, Depends(provide_parameters(selection))]
         if resource.has_version and resource.reading(self._read("get")).reads_one_row:
             own["condition"] = Annotated[Precondition, Depends(resource.condition)]
-            responses[304] = {"description": "The client has the row already.", "headers": _ETAG}
-        return self._made("get", "GET", resource.path, endpoints.get_row, own, responses=responses)
+        return self._made("get", "GET", resource.path, endpoints.get_row, **own)
 
     def create(self) -> GeneratedRoute:
         body = annotated(self._resource.create, Body())
-        return self._made(
-            "create", "POST", "", endpoints.create_row, {"data": body}, headers=_LOCATION
-        )
+        return self._made("create", "POST", "", endpoints.create_row, data=body)
 
     def update(self) -> GeneratedRoute:
         body = annotated(self._resource.update, Body())
-        own = {"data": body, **self._precondition(self._resource.precondition)}
-        return self._made("update", "PATCH", self._resource.path, endpoints.update_row, own)
+        own = self._precondition(self._resource.precondition)
+        path = self._resource.path
+        return self._made("update", "PATCH", path, endpoints.update_row, data=body, **own)
 
     def put(self) -> GeneratedRoute:
         body = annotated(self._resource.put, Body())
-        own = {"data": body, **self._precondition(self._resource.put_precondition)}
-        shown = self._resource.reading(self._read("put")).shape.schema
-        created = {
-            "description": "The row is new.",
-            "model": shown,
-            "headers": {**_LOCATION, **self._etag},
-        }
-        return self._made(
-            "put", "PUT", self._resource.path, endpoints.put_row, own, responses={201: created}
-        )
+        own = self._precondition(self._resource.put_precondition)
+        return self._made("put", "PUT", self._resource.path, endpoints.put_row, data=body, **own)
 
     def delete(self) -> GeneratedRoute:
         own = self._precondition(self._resource.precondition)
-        return self._made("delete", "DELETE", self._resource.path, endpoints.delete_row, own)
+        return self._made("delete", "DELETE", self._resource.path, endpoints.delete_row, **own)
 
     def restore(self) -> GeneratedRoute:
         path = f"{self._resource.path}/restore"
-        return self._made("restore", "POST", path, endpoints.restore_row, {})
+        return self._made("restore", "POST", path, endpoints.restore_row)
 
     def bulk_create(self) -> GeneratedRoute:
-        body = annotated(self._resource.many(self._resource.create), Body())
-        return self._made("bulk_create", "POST", "/bulk", endpoints.create_many, {"data": body})
+        items = Annotated[Any, Depends(self._resource.items)]
+        return self._made("bulk_create", "POST", "/bulk", endpoints.create_many, data=items)
 
     def bulk_update(self) -> GeneratedRoute:
-        body = annotated(self._resource.many(self._resource.changed), Body())
-        problems: list[HTTPStatus] = []
-        if self._resource.has_version:
-            problems.append(HTTPStatus.PRECONDITION_FAILED)
-        if self._resource.declaration.require_if_match:
-            problems.append(HTTPStatus.PRECONDITION_REQUIRED)
-        made = self._made("bulk_update", "PATCH", "", endpoints.update_many, {"data": body})
-        return replace(made, problems=tuple(problems))
+        changes = Annotated[Any, Depends(self._resource.changes)]
+        return self._made("bulk_update", "PATCH", "", endpoints.update_many, data=changes)
 
     def bulk_delete(self) -> GeneratedRoute:
-        keys = provide_keys(self._resource.key[0], self._resource.declaration.bulk or 1)
-        own = {"keys": Annotated[Any, Depends(keys)]}
-        return self._made("bulk_delete", "DELETE", "", endpoints.delete_many, own)
+        keys = Annotated[Any, Depends(self._resource.keys)]
+        return self._made("bulk_delete", "DELETE", "", endpoints.delete_many, keys=keys)
 
     def _read(self, operation: OperationName) -> Any:
         own = self._own.get(operation)
         return None if own is None else own.read
-
-    @property
-    def _etag(self) -> dict[str, Any]:
-        return _ETAG if self._resource.has_version else {}
 
     def _precondition(self, dependency: Any) -> dict[str, Any]:
         if not self._resource.has_version and dependency is not self._resource.put_precondition:
             return {}
         return {"precondition": Annotated[Precondition, Depends(dependency)]}
 
-    def _made(  # noqa: PLR0913 - what a route is
+    def _made(
         self,
         operation: OperationName,
         method: str,
         path: str,
         function: endpoints.Endpoint,
-        own: dict[str, Any],
-        *,
-        shown: Any = None,
-        headers: dict[str, Any] | None = None,
-        responses: dict[int | str, dict[str, Any]] | None = None,
+        **annotations: Any,
     ) -> GeneratedRoute:
+        read = self._read(operation)
+        answers = self._resource.answers if read is None else provide_answers(self._resource, read)
+        annotations["answers"] = Annotated[Answers[Any], Depends(answers)]
         special = self._own.get(operation, Operation())
-        status = special.status_code or _STATUS.get(operation, 200)
-        bound: dict[str, Any] = {"status": status}
-        if operation not in _WITHOUT_BODY:
-            bound["read"] = special.read
-            reading = self._resource.reading(special.read)
-            one = operation in _OF_ONE_ROW
-            shown = shown or (reading.shape.schema if one else _list_of(reading.shape.schema))
-            headers = {**(headers or {}), **(self._etag if one else {})}
-        answers = dict(responses or {})
-        if headers:
-            answers[status] = {"headers": headers}
         return GeneratedRoute(
             operation=operation,
             method=method,
             path=path,
-            endpoint=endpoints.endpoint(function, {**self._annotations, **own}, **bound),
-            status=status,
-            shown=shown,
-            responses=answers,
-            openapi_extra=_merge_patch() if operation == "update" else None,
+            endpoint=endpoints.endpoint(function, {**self._annotations, **annotations}),
+            status=special.status_code or STATUS.get(operation, 200),
+            shown=self._shown(operation),
+            openapi_extra=MERGE_PATCH_BODY if operation == "update" else None,
         )
 
-
-_STATUS = {"create": 201, "bulk_create": 201, "delete": 204, "bulk_delete": 204}
-_WITHOUT_BODY = frozenset({"delete", "bulk_delete"})
-_OF_ONE_ROW = frozenset({"get", "create", "update", "put", "restore"})
-
-
-def _merge_patch() -> dict[str, Any]:
-    # Its schema is that of the application/json beside it, which is added to the document later.
-    return {"requestBody": {"content": {MERGE_PATCH: {}}}}
-
-
-def _list_of(schema: Any) -> Any:
-    return GenericAlias(list, (schema,))
+    def _shown(self, operation: OperationName) -> Any:
+        shape = self._resource.reading(self._read(operation)).shape
+        if operation in {"delete", "bulk_delete"}:
+            return None
+        if operation == "list":
+            return shape.page
+        several = operation in {"bulk_create", "bulk_update"}
+        return GenericAlias(list, (shape.schema,)) if several else shape.schema

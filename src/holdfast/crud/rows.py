@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from advanced_alchemy.base import ModelProtocol
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 from starlette.concurrency import run_in_threadpool
 
+from holdfast.crud.change import row_change
+from holdfast.crud.keys import Key, key_of
 from holdfast.crud.listing import Listed
 from holdfast.query.all_or_nothing import Explain
 from holdfast.query.bulk_delete import RowKey, delete_rows
@@ -18,7 +20,6 @@ from holdfast.query.preconditions import UNCONDITIONAL, Precondition, etag_of
 from holdfast.query.scope import RowScope
 
 if TYPE_CHECKING:
-    from holdfast.crud.keys import Key
     from holdfast.crud.resource import Resource
 
 __all__ = ("Rows",)
@@ -69,7 +70,7 @@ class Rows(Generic[ModelT]):
             )
         )
 
-    async def get(self, key: "Key", selection: Any = None, *, read: Any = None) -> ModelT:
+    async def get(self, key: Key, selection: Any = None, *, read: Any = None) -> ModelT:
         """Return a row.
 
         Args:
@@ -103,7 +104,7 @@ class Rows(Generic[ModelT]):
 
     async def update(
         self,
-        key: "Key",
+        key: Key,
         data: Any,
         precondition: Precondition = UNCONDITIONAL,
         *,
@@ -132,7 +133,7 @@ class Rows(Generic[ModelT]):
 
     async def put(
         self,
-        key: "Key",
+        key: Key,
         data: Any,
         precondition: Precondition = UNCONDITIONAL,
         *,
@@ -164,7 +165,7 @@ class Rows(Generic[ModelT]):
 
         return await self.run(work)
 
-    async def delete(self, key: "Key", precondition: Precondition = UNCONDITIONAL) -> None:
+    async def delete(self, key: Key, precondition: Precondition = UNCONDITIONAL) -> None:
         """Delete a row, or mark it as deleted where the resource says so.
 
         Args:
@@ -178,7 +179,7 @@ class Rows(Generic[ModelT]):
         given: dict[str, Any] = {"precondition": precondition, "scope": self.scope, **self._by_key}
         await self.run(lambda _: delete_row(self.service, key, **given))
 
-    async def restore(self, key: "Key", *, read: Any = None) -> ModelT:
+    async def restore(self, key: Key, *, read: Any = None) -> ModelT:
         """Bring back a row that was marked as deleted.
 
         Args:
@@ -216,11 +217,12 @@ class Rows(Generic[ModelT]):
             ProblemError: What cannot be so, by the index of each item.
         """
         given: dict[str, Any] = {"explain": self._explain, **self._by_key, **self._answered(read)}
-        each = [self.resource.change_of(change) for change in changes]
+        required = self.resource.declaration.require_if_match
+        each = [row_change(change, self.resource.key, required=required) for change in changes]
         writing = self.resource.writing
         return await self.run(lambda _: writing.update_many(self.service, each, **given))
 
-    async def delete_many(self, keys: "Sequence[Key]") -> None:
+    async def delete_many(self, keys: Sequence[Key]) -> None:
         """Delete rows: all of them, or none.
 
         Args:
@@ -250,9 +252,9 @@ class Rows(Generic[ModelT]):
         """Return a row's entity tag; None where its model has no version."""
         return etag_of(row)
 
-    def key_of(self, row: ModelT) -> "Key":
+    def key_of(self, row: ModelT) -> Key:
         """Return the values that say in a URL which row it is."""
-        return tuple(inspect(row).dict[attribute.key] for attribute in self.resource.key)
+        return key_of(row, self.resource.key)
 
     @property
     def _by_key(self) -> dict[str, Any]:
