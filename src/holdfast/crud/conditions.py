@@ -5,9 +5,9 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Header
-from pydantic import WithJsonSchema
 
 from holdfast.query.preconditions import ENTITY_TAGS, Precondition
+from holdfast.query.values import Documented
 from holdfast.wiring.openapi import mark
 
 __all__ = ("EntityTags", "provide_condition", "provide_precondition")
@@ -18,7 +18,7 @@ _READ_IF_NONE_MATCH = "The ETag that was read: if the row still has it, the answ
 
 EntityTags = Annotated[
     str | None,
-    WithJsonSchema({"type": "string", "pattern": ENTITY_TAGS, "examples": ['"1"']}),
+    Documented({"type": "string", "pattern": ENTITY_TAGS, "examples": ['"1"']}, alone=True),
 ]
 """A header with entity tags. What has another form is refused by ``Precondition``."""
 

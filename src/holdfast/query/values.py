@@ -37,6 +37,7 @@ from holdfast.query.operators import Kind
 __all__ = (
     "MAX_VALUES",
     "SINGLE_PRECISION",
+    "Documented",
     "ValueType",
     "annotated",
     "several",
@@ -69,10 +70,11 @@ class ValueType:
     annotation: Any
 
 
-class _Documented:
+class Documented:
     """Adds to a type's JSON Schema, or replaces it.
 
-    Not by `Field(json_schema_extra=...)`, which FastAPI's `Query` replaced up to at least 0.142.
+    Not by `Field(json_schema_extra=...)`, which FastAPI's `Query` replaced up to at least 0.142,
+    nor by Pydantic's `WithJsonSchema`: up to 2.10 all fields with one had the title of the last.
     """
 
     def __init__(self, schema: dict[str, Any], *, alone: bool = False) -> None:
@@ -183,7 +185,7 @@ def _decimal(type_: Any) -> ValueType:
             Decimal,
             Field(allow_inf_nan=False, ge=-bound, le=bound),
             AfterValidator(_check_digits),
-            _Documented(schema, alone=True),
+            Documented(schema, alone=True),
         ),
     )
 
@@ -248,7 +250,7 @@ def _time(type_: Any) -> ValueType:
         annotated(
             time,
             BeforeValidator(_clock),
-            _Documented({"type": "string", "pattern": _TIME}, alone=True),
+            Documented({"type": "string", "pattern": _TIME}, alone=True),
         ),
     )
 
