@@ -9,7 +9,9 @@ from typing_extensions import TypedDict
 
 from holdfast import (
     AdvancedAlchemy,
+    Answers,
     CRUDRouter,
+    Encoded,
     Resource,
     Rows,
     Scope,
@@ -113,3 +115,11 @@ async def by_hand(rows: Rows[Author], query: Any) -> None:
     assert_type(await rows.create(AuthorCreate(name="Ann")), Author)
     assert_type(await rows.put((1,), AuthorCreate(name="Ann")), tuple[Author, bool])
     assert_type(await rows.create_many([AuthorCreate(name="Ann")]), list[Author])
+
+
+async def answered(rows: Rows[Author], answers: Answers[AuthorRead]) -> Encoded[AuthorRead]:
+    """Answer by hand."""
+    author = await rows.get((1,))
+    assert_type(answers.rows([author]), Encoded[list[AuthorRead]])
+    assert_type(answers.put(author, created=True), Encoded[AuthorRead])
+    return answers.row(author)
