@@ -8,6 +8,8 @@ UV := $(shell command -v uv 2>/dev/null)
 
 # What to test, as pytest takes it: `make test TESTS=tests/crud`. Everything, if not said.
 TESTS ?=
+# How many tests run at a time, each process with engines of its own.
+WORKERS ?= 2
 # `make test-lowest` names a file of versions here.
 LIMITS = $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
@@ -34,7 +36,7 @@ demo: $(VENV)/.demo ## serve the airports example; HOST and PORT may be given
 	@$(RUN) examples.airports
 
 test: $(VENV)/.dev ## run every test, on every engine that is installed; TESTS may name some
-	$(RUN) pytest $(TESTS)
+	$(RUN) pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 test-fast: $(VENV)/.dev ## run the tests that need no database server, up to the first failure
 	$(RUN) pytest -q -x -k 'not postgres and not asyncpg and not psycopg and not mariadb and not asyncmy and not galera'

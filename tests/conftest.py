@@ -23,6 +23,7 @@ indirect=True)`. Async tests run on asyncio by AnyIO's plugin, in auto mode: no 
 """
 
 import os
+import re
 import signal
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from advanced_alchemy.base import metadata_registry
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from tests import notes
 from tests.engines import mariadb as mariadb_engine
 from tests.engines.database import ASYNC_BACKENDS, BACKENDS, SYNC_BACKENDS, Database
 from tests.engines.galera import GaleraCluster, find_provider
@@ -46,31 +48,49 @@ INSTALL = {
     "PgBouncer": "apt-get install pgbouncer",
     "PostgreSQL": "apt-get install postgresql",
 }
-MISSING = pytest.StashKey[dict[str, str]]()
+ADDRESS = re.compile(r" at 0x[0-9a-f]{6}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let SIGTERM end the run as Ctrl-C does, so that the engines are stopped."""
-    config.stash[MISSING] = {}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a name that the processes of one run would not agree on."""
+    for item in items:
+        if ADDRESS.search(item.nodeid):
+            raise pytest.UsageError(f"{item.nodeid} shows an address: give its parameters `ids`.")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> Generator[None]:
-    """Say which engines were missing and how to get them, below all else."""
+    """Say which engines were missing and how to get them, and other notes, below all else."""
     yield
-    if missing := config.stash[MISSING]:
-        terminalreporter.section("missing engines")
-        for engine, remedy in missing.items():
-            terminalreporter.write_line(f"{engine}: its tests were not run. Install: {remedy}")
+    for title, lines in notes.notes_of(config).items():
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let the process that writes the summary know what this one has noted."""
+    notes.send(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: notes.Node) -> None:
+    """Take over what one of several processes has noted."""
+    notes.take_over(node)
 
 
 def require(config: pytest.Config, engine: str) -> None:
     """Skip the test for want of an engine, or fail it where engines are required."""
-    config.stash[MISSING][engine] = INSTALL[engine]
-    reason = f"{engine} is not installed ({INSTALL[engine]})"
+    remedy = INSTALL[engine]
+    notes.note(config, "missing engines", f"{engine}: its tests were not run. Install: {remedy}")
+    reason = f"{engine} is not installed ({remedy})"
     if os.environ.get("CI") == "true" or os.environ.get("HOLDFAST_REQUIRE_ENGINES") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -128,7 +128,7 @@ async def test_only_what_is_declared_is_offered(library: Library) -> None:
         {"sort": [Author.password_hash]},
         {"search": [Author.password_hash]},
     ],
-    ids=str,
+    ids=" ".join,
 )
 async def test_a_secret_cannot_be_found_out(
     sqlite_library: Library, options: dict[str, Any]

@@ -13,7 +13,7 @@ import pymysql
 from typing_extensions import override
 
 from tests.engines.mariadb import Binaries, MariaDBServer
-from tests.engines.process import low_ports
+from tests.engines.process import free_port
 
 __all__ = ("GaleraCluster", "GaleraNode", "find_provider")
 
@@ -188,8 +188,7 @@ class GaleraCluster:
 
     def __init__(self, binaries: Binaries, provider: Path) -> None:
         self.provider = provider
-        free = low_ports(len(Ports._fields) * SIZE)
-        ports = [Ports(*free[number::SIZE]) for number in range(SIZE)]
+        ports = [Ports(*(free_port() for _ in Ports._fields)) for _ in range(SIZE)]
         members = [one.group for one in ports]
         self.nodes = [
             GaleraNode(binaries, number, provider, one, members)

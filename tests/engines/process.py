@@ -4,13 +4,29 @@ import os
 import pwd
 import random
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import cycle, islice
 from typing import TypedDict
 
-__all__ = ("Identity", "free_port", "low_ports", "unprivileged")
+__all__ = ("Identity", "free_port", "unprivileged")
 
 # Above these the system takes ports for outgoing connections, also of a server that is restarted.
 _LOW_PORTS = range(20_000, 32_000)
+
+
+def _candidates() -> Iterator[int]:
+    """Give the ports of this process again and again, so that each returns as late as can be.
+
+    Processes that share a run have none in common.
+    """
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = _LOW_PORTS[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+    start = random.randrange(len(own))
+    return cycle((*own[start:], *own[:start]))
+
+
+_PORTS = _candidates()
 
 
 class Identity(TypedDict, total=False):
@@ -22,24 +38,12 @@ class Identity(TypedDict, total=False):
 
 
 def free_port() -> int:
-    """Return a port on 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def low_ports(count: int) -> list[int]:
-    """Return ports on 127.0.0.1 that nobody listens on, and that no client will be given."""
-    found: list[int] = []
-    start = random.choice(_LOW_PORTS)
-    for port in (*range(start, _LOW_PORTS.stop), *range(_LOW_PORTS.start, start)):
+    """Return a port on 127.0.0.1 that nobody listens on, and that no client will be given."""
+    for port in islice(_PORTS, len(_LOW_PORTS)):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise RuntimeError(f"Fewer than {count} ports are free: end what listens on them.")
+            return port
+    raise RuntimeError("No port is free: end what listens on them.")
 
 
 def unprivileged(*names: str) -> Identity:

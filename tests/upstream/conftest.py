@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.engines.postgres import PostgresServer, find_binaries
+from tests.notes import note
 from tests.upstream import fetch
 from tests.upstream.exclusions import excluded
 from tests.upstream.suite import Outcome, run_suite
 
-__all__ = ("outcomes", "pytest_terminal_summary", "upstream_archive")
-
-TALLY = pytest.StashKey[str]()
+__all__ = ("outcomes", "upstream_archive")
 
 
 @pytest.fixture(scope="session")
@@ -43,15 +42,6 @@ def outcomes(
         ran = run_suite(upstream_archive, tmp_path_factory.mktemp("upstream"), url)
         passed = sum(outcome.result == "passed" for outcome in ran.values())
         known = sum(excluded(test) is not None for test in ran)
-        request.config.stash[TALLY] = (
-            f"upstream's own tests: {len(ran)} ran, {passed} passed, {known} are known not to"
-        )
+        told = f"{len(ran)} ran, {passed} passed, {known} are known not to"
+        note(request.config, "upstream's own tests", told)
         yield ran
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Say how many of upstream's tests ran."""
-    if tally := config.stash.get(TALLY, None):
-        terminalreporter.write_line(tally)
