@@ -84,6 +84,7 @@ countries = CRUDRouter(
     prefix="/countries",
     search=[Country.code, Country.name],
     sort=[Country.code, Country.name],
+    pagination="cursor",
 )
 
 

@@ -15,6 +15,10 @@ class Country(base.DefaultBase):
 
     code: Mapped[str] = mapped_column(String(2), primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+    # Counted up by every change: answers have it as their ETag.
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - as SQLAlchemy reads it
 
 
 class Airport(base.IdentityBase):

@@ -13,7 +13,7 @@ from pathlib import Path
 __all__ = ("DATA_VERSION", "StartupError", "State", "prepare")
 
 APPLICATION_ID = int.from_bytes(b"APRT", "big")
-DATA_VERSION = 1
+DATA_VERSION = 2
 
 ANOTHER_FILE = "name another file with AIRPORTS_DB=<path>"
 

@@ -1,7 +1,9 @@
-"""Clients that are generated from the document create, page, change with an ETag, and delete."""
+"""Clients generated from the example's document create, page, change with an ETag, and delete."""
 
+import importlib
 import json
 import shutil
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -9,7 +11,6 @@ import pytest
 from fastapi import FastAPI
 
 from holdfast.testing import client
-from tests.clients.library_service import library_service
 from tests.clients.toolbox import node_folder, python_folder, run
 from tests.conftest import require
 from tests.hostile.wire import served
@@ -22,9 +23,12 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> FastAPI:
-    """Give the service, on an empty database."""
-    return library_service(f"sqlite+aiosqlite:///{tmp_path / 'test.sqlite'}")[0]
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+    """Give the example, on an empty database."""
+    monkeypatch.setenv("AIRPORTS_URL", f"sqlite+aiosqlite:///{tmp_path / 'test.sqlite'}")
+    monkeypatch.delitem(sys.modules, "examples.airports.app", raising=False)
+    example: FastAPI = importlib.import_module("examples.airports.app").app
+    return example
 
 
 @pytest.fixture
@@ -55,7 +59,7 @@ async def test_a_client_in_typescript(node: None, document: Path, url: str) -> N
     for file in ("client.ts", "tsconfig.json"):
         shutil.copy(TYPESCRIPT / file, folder)
     programs = folder / "node_modules" / ".bin"
-    await run(programs / "openapi-typescript", document, "-o", "library.d.ts", folder=folder)
+    await run(programs / "openapi-typescript", document, "-o", "airports.d.ts", folder=folder)
     await run(programs / "tsc", folder=folder)
     await run("node", "made/client.js", url, folder=folder)
 
@@ -65,11 +69,11 @@ async def test_a_client_in_python(document: Path, url: str, tmp_path: Path) -> N
     folder = await python_folder(PYTHON / "requirements.txt")
     programs = folder / "venv" / "bin"
     settings = tmp_path / "settings.yml"
-    settings.write_text("package_name_override: library_client\npost_hooks: []\n")
+    settings.write_text("package_name_override: airports_client\npost_hooks: []\n")
     await run(
         programs / "openapi-python-client",
         *("generate", "--path", document, "--meta", "none", "--fail-on-warning"),
-        *("--output-path", "library_client", "--config", settings),
+        *("--output-path", "airports_client", "--config", settings),
         folder=tmp_path,
     )
     shutil.copy(PYTHON / "client.py", tmp_path)

@@ -13,7 +13,7 @@ from examples.airports.loading import Row
 from holdfast.testing import client
 from tests.conformance import cases, findings, phases, run_schemathesis
 from tests.hostile.conftest import checked_out, fill
-from tests.hostile.exclusions import EXCLUSIONS
+from tests.hostile.exclusions import EXCLUSIONS, SETTINGS
 from tests.hostile.wire import served
 
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
@@ -46,7 +46,8 @@ async def report(
     async with client(service.app):
         await fill(service.alchemy, sample)
         async with served(service.app, "h11") as port:
-            found = await run_schemathesis(folder, port, examples=60 if "sqlite" in url else 20)
+            examples = 60 if "sqlite" in url else 20
+            found = await run_schemathesis(folder, port, examples=examples, settings=SETTINGS)
         yield found
         assert checked_out(service.alchemy) == 0
 

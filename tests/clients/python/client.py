@@ -1,58 +1,57 @@
-"""What a client written in Python does with the service."""
+"""What a client written in Python does with the example."""
 
 import sys
 from http import HTTPStatus
 
-from library_client import Client
-from library_client.api.drafts import (
-    create_draft,
-    delete_draft,
-    get_draft,
-    list_drafts,
-    update_draft,
+from airports_client import Client
+from airports_client.api.default import (
+    create_country,
+    delete_country,
+    get_country,
+    list_countries,
+    update_country,
 )
-from library_client.models import CursorPageDraftRead, DraftCreate, DraftRead, DraftUpdate, Problem
+from airports_client.models import CountryCreate, CountryRead, CountryUpdate, Problem
 
-TENANT = 3
+CODES = ["XA", "XB", "XC", "XD", "XE"]
 
 with Client(base_url=sys.argv[1]) as client:
-    for name in ("Ann", "Bob", "Cid", "Dan", "Eve"):
-        created = create_draft.sync_detailed(
-            client=client, body=DraftCreate(name=name, rating=3), x_tenant=TENANT
+    for code in CODES:
+        created = create_country.sync_detailed(
+            client=client, body=CountryCreate(code=code, name=f"Island {code}")
         )
         assert created.status_code == HTTPStatus.CREATED
-        assert isinstance(created.parsed, DraftRead)
-        assert created.headers["location"] == f"/drafts/{created.parsed.id}"
+        assert created.parsed == CountryRead(code=code, name=f"Island {code}")
+        assert created.headers["location"] == f"/countries/{code}"
 
-    names: list[str] = []
+    found: list[str] = []
     cursor: dict[str, str] = {}
     while True:
-        page = list_drafts.sync(client=client, limit=2, sort="-name", x_tenant=TENANT, **cursor)
-        assert isinstance(page, CursorPageDraftRead)
-        assert page.total == 5
-        names += [draft.name for draft in page.items]
+        page = list_countries.sync(client=client, q="island x", limit=2, sort="-name", **cursor)
+        assert not isinstance(page, Problem)
+        assert page.total == len(CODES)
+        found += [country.code for country in page.items]
         if page.next_cursor is None:
             break
         cursor = {"cursor": page.next_cursor}
-    assert names == ["Eve", "Dan", "Cid", "Bob", "Ann"]
+    assert found == CODES[::-1]
 
-    key = page.items[-1].id
-    read = get_draft.sync_detailed(key, client=client, x_tenant=TENANT)
+    read = get_country.sync_detailed("XA", client=client)
     etag = read.headers["etag"]
-    fresh = get_draft.sync_detailed(key, client=client, x_tenant=TENANT, if_none_match=etag)
+    fresh = get_country.sync_detailed("XA", client=client, if_none_match=etag)
     assert fresh.status_code == HTTPStatus.NOT_MODIFIED
 
-    change = {"client": client, "body": DraftUpdate(rating=None), "x_tenant": TENANT}
-    changed = update_draft.sync_detailed(key, **change, if_match=etag)
-    assert changed.parsed == DraftRead(id=key, name="Ann", rating=None)
-    stale = update_draft.sync_detailed(key, **change, if_match=etag)
+    change = {"client": client, "body": CountryUpdate(name="Atlantis")}
+    changed = update_country.sync_detailed("XA", **change, if_match=etag)
+    assert changed.parsed == CountryRead(code="XA", name="Atlantis")
+    stale = update_country.sync_detailed("XA", **change, if_match=etag)
     assert stale.status_code == HTTPStatus.PRECONDITION_FAILED
     assert isinstance(stale.parsed, Problem)
     assert stale.parsed.type_ == "urn:holdfast:problem:precondition-failed"
 
     current = changed.headers["etag"]
-    deleted = delete_draft.sync_detailed(key, client=client, x_tenant=TENANT, if_match=current)
+    deleted = delete_country.sync_detailed("XA", client=client, if_match=current)
     assert (deleted.status_code, deleted.content) == (HTTPStatus.NO_CONTENT, b"")
-    gone = get_draft.sync(key, client=client, x_tenant=TENANT)
+    gone = get_country.sync("XA", client=client)
     assert isinstance(gone, Problem)
     assert gone.status == HTTPStatus.NOT_FOUND

@@ -1,11 +1,10 @@
-// What a client written in TypeScript does with the service, checked against its document.
+// What a client written in TypeScript does with the example, checked against its document.
 import createClient from "openapi-fetch";
-import type { paths } from "./library.js";
+import type { paths } from "./airports.js";
 
 declare const process: { argv: string[] };
 
 const client = createClient<paths>({ baseUrl: process.argv[2] ?? "" });
-const tenant = { "x-tenant": 2 };
 
 function is(found: unknown, expected: unknown): void {
   if (JSON.stringify(found) !== JSON.stringify(expected)) {
@@ -13,58 +12,50 @@ function is(found: unknown, expected: unknown): void {
   }
 }
 
-for (const name of ["Ann", "Bob", "Cid", "Dan", "Eve"]) {
-  const { data, response } = await client.POST("/drafts", {
-    params: { header: tenant },
-    body: { name, rating: 3 },
-  });
-  is([response.status, data?.name, data?.rating], [201, name, 3]);
-  is(response.headers.get("location"), `/drafts/${data?.id}`);
+const codes = ["XA", "XB", "XC", "XD", "XE"];
+for (const code of codes) {
+  const body = { code, name: `Island ${code}` };
+  const { data, response } = await client.POST("/countries", { body });
+  is([response.status, data], [201, body]);
+  is(response.headers.get("location"), `/countries/${code}`);
 }
 
-const names: string[] = [];
+const found: string[] = [];
 let cursor: string | null | undefined;
-let last = 0;
 do {
-  const { data } = await client.GET("/drafts", {
-    params: { header: tenant, query: { limit: 2, sort: "-name", ...(cursor ? { cursor } : {}) } },
+  const { data } = await client.GET("/countries", {
+    params: { query: { q: "island x", limit: 2, sort: "-name", ...(cursor ? { cursor } : {}) } },
   });
-  is(data?.total, 5);
-  for (const draft of data?.items ?? []) {
-    names.push(draft.name);
-    last = draft.id;
-  }
+  is(data?.total, codes.length);
+  found.push(...(data?.items ?? []).map((country) => country.code));
   cursor = data?.next_cursor;
 } while (cursor);
-is(names, ["Eve", "Dan", "Cid", "Bob", "Ann"]);
+is(found, [...codes].reverse());
 
-const path = { id: last };
-const read = await client.GET("/drafts/{id}", { params: { path, header: tenant } });
+const path = { code: "XA" };
+const read = await client.GET("/countries/{code}", { params: { path } });
 const etag = read.response.headers.get("etag") ?? "";
-const fresh = await client.GET("/drafts/{id}", {
-  params: { path, header: { ...tenant, "if-none-match": etag } },
+const fresh = await client.GET("/countries/{code}", {
+  params: { path, header: { "if-none-match": etag } },
 });
 is(fresh.response.status, 304);
 
-const change = { params: { path, header: { ...tenant, "if-match": etag } }, body: { rating: null } };
-const changed = await client.PATCH("/drafts/{id}", change);
-is([changed.response.status, changed.data?.name, changed.data?.rating], [200, "Ann", null]);
-const stale = await client.PATCH("/drafts/{id}", change);
+const change = { params: { path, header: { "if-match": etag } }, body: { name: "Atlantis" } };
+const changed = await client.PATCH("/countries/{code}", change);
+is([changed.response.status, changed.data?.name], [200, "Atlantis"]);
+const stale = await client.PATCH("/countries/{code}", change);
 is([stale.response.status, stale.error?.type], [412, "urn:holdfast:problem:precondition-failed"]);
 
-// @ts-expect-error: the document says that the header is required, and so does the service.
-const careless = await client.PATCH("/drafts/{id}", { params: { path }, body: { rating: 1 } });
-is(careless.response.status, 428);
-const wrong = await client.POST("/drafts", {
+const wrong = await client.POST("/countries", {
   // @ts-expect-error: the document knows each field and its type, and so does the service.
-  body: { name: "Fay", rating: "high" },
+  body: { code: "XF", name: 7 },
 });
 is(wrong.response.status, 422);
 
 const current = changed.response.headers.get("etag") ?? "";
-const deleted = await client.DELETE("/drafts/{id}", {
-  params: { path, header: { ...tenant, "if-match": current } },
+const deleted = await client.DELETE("/countries/{code}", {
+  params: { path, header: { "if-match": current } },
 });
 is([deleted.response.status, deleted.data], [204, undefined]);
-const gone = await client.GET("/drafts/{id}", { params: { path, header: tenant } });
+const gone = await client.GET("/countries/{code}", { params: { path } });
 is([gone.response.status, gone.error?.status], [404, 404]);
