@@ -117,7 +117,9 @@ class GaleraNode(MariaDBServer):
         """Make the data of a cluster that has this node alone, and stop."""
         address = self._settings["wsrep-cluster-address"]
         self._settings["wsrep-cluster-address"] = "gcomm://"
-        super()._prepare()
+        self._initialise()
+        self.wait_until_synced()  # it lets clients in before, but does nothing for them
+        self._let_in()
         self.stop()
         self._settings["wsrep-cluster-address"] = address
 

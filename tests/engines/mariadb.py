@@ -91,6 +91,9 @@ class MariaDBServer:
         """Make the data, start, and let the application's user in."""
         self._initialise()
         self.start()
+        self._let_in()
+
+    def _let_in(self) -> None:
         with self.connect() as root, root.cursor() as cursor:
             cursor.execute(f"CREATE USER {USER}@'127.0.0.1'")
             cursor.execute(rf"GRANT ALL ON `test\_%`.* TO {USER}@'127.0.0.1'")
