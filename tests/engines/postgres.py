@@ -237,15 +237,19 @@ class PostgresServer:
 
 
 def _terminate(admin: psycopg.Connection[tuple[Any, ...]], database: str) -> int:
-    backends = (
-        "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() "
-        "AND backend_type = 'client backend'"
-    )
-    ended = admin.execute(f"SELECT pg_terminate_backend(pid) {backends}".encode(), [database])
+    ended = [
+        pid
+        for pid, _ in admin.execute(
+            "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+            [database],
+        )
+    ]
     deadline = time.monotonic() + END_TIMEOUT
-    # The server's own way of waiting looks again after 100 ms only.
-    while admin.execute(f"SELECT {backends}".encode(), [database]).fetchone() is not None:
+    alive = "SELECT FROM pg_stat_activity WHERE pid = ANY(%s)"
+    # The server's own way of waiting looks again after 100 ms only. Others may come meanwhile.
+    while admin.execute(alive, [ended]).fetchone() is not None:
         if time.monotonic() > deadline:
             raise RuntimeError("PostgreSQL did not end the connections that were terminated.")
         time.sleep(0.002)
-    return ended.rowcount
+    return len(ended)
