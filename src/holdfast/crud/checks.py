@@ -116,6 +116,7 @@ def check_schemas(
             nested=nested,
             fixed=fixed,
             key=resource.key,
+            argument="put",
         )
         check_upsert(service, natural, fixed)
     if declaration.bulk is not None:

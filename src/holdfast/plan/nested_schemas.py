@@ -48,7 +48,12 @@ def check_nested_schemas(
         given = {*nesting.linking, *fixed(child)}
         # The key tells which of the rows that are there is meant.
         check_create_schema(
-            child, item, nested=nested.names(child), fixed=given, optional=nesting.key
+            child,
+            item,
+            nested=nested.names(child),
+            fixed=given,
+            optional=nesting.key,
+            argument="nested",
         )
         check_nested_schemas(child, item, nested, fixed)
 

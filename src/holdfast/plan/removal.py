@@ -31,7 +31,7 @@ def check_soft_delete(
     type_ = getattr(found.type, "impl", found.type)  # of what a decorator is around
     if not isinstance(found, Column) or not isinstance(type_, DateTime) or not found.nullable:
         raise ConfigurationError(
-            f"`soft_delete=` names {column}, which cannot be the time of a deletion, or none. "
+            f"`soft_delete=` names {column}, which cannot hold when a row was deleted, or NULL. "
             "Name a DateTime column that takes NULL."
         )
     if service is not None and overrides(service, "delete"):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pydantic import PydanticUserError, TypeAdapter
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
 
 from holdfast.errors import ConfigurationError
 from holdfast.plan.core import (
@@ -136,6 +136,12 @@ class SchemaReader:
         try:
             core: Core = TypeAdapter(schema).core_schema
             found = self.nested(core)
+        except PydanticSchemaGenerationError as error:
+            reason = str(error).partition(". ")[0]
+            raise ConfigurationError(
+                f"Pydantic cannot use {schema!r} as a schema: {reason}. "
+                "Pass a Pydantic model, a dataclass or a TypedDict, of types that Pydantic knows."
+            ) from error
         except (PydanticUserError, NameError) as error:
             raise ConfigurationError(
                 f"Pydantic cannot use {schema!r} as a schema: {error} Define what it names first."

@@ -29,6 +29,7 @@ def check_create_schema(  # noqa: PLR0913 - one keyword for each thing that matt
     fixed: Collection[str] = (),
     key: Sequence[Attribute] = (),
     optional: Collection[str] = (),
+    argument: str = "create",
 ) -> None:
     """Hold a schema for new rows against the mapping.
 
@@ -41,12 +42,13 @@ def check_create_schema(  # noqa: PLR0913 - one keyword for each thing that matt
         fixed: Attributes that are set otherwise, by a scope or by the row that owns this one.
         key: Attributes that the URL gives, which a body may not contradict.
         optional: Attributes that say which row is meant, where it is there already.
+        argument: The router's argument that names it, for the message.
 
     Raises:
         ConfigurationError: A field is nothing that can be written, or a column that needs a value
             has no field.
     """
-    check = _SchemaCheck(model, schema, "create")
+    check = _SchemaCheck(model, schema, argument)
     if service is not None and overrides(service, *_CREATING):
         return
     check.fields({*nested, *optional}, key, new=True)
