@@ -71,10 +71,14 @@ def check_division(resource: "Resource[Any, Any, Any, Any, Any]", division: Divi
     """
     model = resource.model
     if division.columns(model) is None:
-        example = next(iter(sorted(division.names)), "tenant_id")
+        own = sorted(division.names & {*_attributes(model)})
+        remedy = (
+            division.remedy(model.__name__, own[0])
+            if own
+            else "Name the column of it that tells whose a row is, or leave `scope` out."
+        )
         raise ConfigurationError(
-            f"The scope says nothing about {model.__name__}, whose routes it is for. "
-            + division.remedy(model.__name__, example)
+            f"The scope says nothing about {model.__name__}, whose routes it is for. {remedy}"
         )
     for other, how in _touched(resource):
         if division.columns(other) is None:
