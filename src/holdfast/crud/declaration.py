@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
+from holdfast.crud.forms import check_forms
 from holdfast.crud.scoping import ScopeDeclaration
 from holdfast.errors import ConfigurationError
 from holdfast.query.attributes import Attribute, AttributePath
@@ -102,6 +103,7 @@ def declared(options: ResourceOptions) -> Declaration:
         raise ConfigurationError(
             f"A resource has no option {min(unknown)!r}. Write one of {known}."
         )
+    check_forms(options)
     made = Declaration(**options)
     if not 0 < made.page_size <= made.max_page_size:
         raise ConfigurationError(

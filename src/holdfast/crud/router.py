@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
-from typing import Any, Generic, get_args
+from typing import Any, Generic, cast, get_args
 
 from fastapi import APIRouter, Depends, params
 from typing_extensions import Unpack
@@ -177,7 +177,14 @@ def _checked(operations: Operations) -> dict[OperationName, Operation]:
         raise ConfigurationError(
             f"There is no operation {unknown[0]!r}. Write one of {', '.join(known)}."
         )
-    return {name: operation for name, operation in operations.items() if operation is not None}
+    own = {name: operation for name, operation in operations.items() if operation is not None}
+    for name, operation in cast("Mapping[str, Any]", own).items():
+        if not isinstance(operation, Operation):
+            raise ConfigurationError(
+                f"operations= has {operation!r} for {name!r}. Write an `Operation`, such as "
+                "`Operation(tags=[...])`, or None to leave it out."
+            )
+    return own
 
 
 def _check_offered(missing: AbstractSet[OperationName]) -> None:

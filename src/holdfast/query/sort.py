@@ -75,7 +75,7 @@ def default_order(text: str | None, keys: Sequence[SortKey], model: type[Any]) -
     parsed = _parsed(text, {key.name: key for key in keys})
     if isinstance(parsed, _Mistake):
         raise ConfigurationError(
-            f"default_sort={text!r} is no order: {parsed.message} "
+            f"default_sort={text!r} is no order. {parsed.message} "
             "Write names that `sort` declares, as in `default_sort='-created_at,name'`."
         )
     return _total(model, parsed)
