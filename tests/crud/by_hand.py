@@ -308,9 +308,14 @@ def shelves_by_hand(alchemy: AdvancedAlchemy) -> APIRouter:
         return answers.put(*await rows.put(key, data, given))
 
     @router.delete(shelves.path, status_code=204, operation_id="delete_shelf", dependencies=writes)
-    async def delete_shelf(rows: ShelfRows, answers: ShelfAnswers, key: ShelfKey) -> Response:
+    async def delete_shelf(
+        rows: ShelfRows,
+        answers: ShelfAnswers,
+        key: ShelfKey,
+        required: Annotated[Precondition, Depends(shelves.precondition)],
+    ) -> Response:
         """Delete one row."""
-        await rows.delete(key)
+        await rows.delete(key, required)
         return answers.nothing()
 
     @router.post(

@@ -1,11 +1,21 @@
-"""Many requests for one row at once."""
+"""Many requests for one row at once, and what a version has to do with it."""
 
 import asyncio
 from collections import Counter
 from typing import Any
 
+from pydantic import BaseModel
+
 from holdfast import CRUDRouter
-from tests.crud.library_api import AuthorCreate, AuthorRead, AuthorService, AuthorUpdate, Library
+from tests.crud.library_api import (
+    AuthorCreate,
+    AuthorRead,
+    AuthorService,
+    AuthorUpdate,
+    CountryRead,
+    CountryService,
+    Library,
+)
 
 REQUESTS = 100
 
@@ -41,6 +51,30 @@ async def test_one_of_many_puts_creates(library: Library) -> None:
         statuses = Counter(await in_waves(put))
         assert statuses == {201: 1, 200: REQUESTS - 1}
     assert library.query("SELECT count(*) FROM library_author") == [(1,)]
+
+
+async def test_a_row_without_a_version_has_no_tag(library: Library) -> None:
+    """A change under an entity tag is a 412, as no such row is there; `*` is any row."""
+    library.query("INSERT INTO library_country (code, name) VALUES ('pl', 'Poland')")
+    app, alchemy = library.app()
+    provider = alchemy.provide_service(CountryService)
+    app.include_router(
+        CRUDRouter(provider, read=CountryRead, update=CountryName, prefix="/countries")
+    )
+    async with library.client(app) as http:
+        path, body = "/countries/pl", {"name": "Polska"}
+        assert "etag" not in (await http.get(path)).headers
+        tagged = {"If-Match": '"1"'}
+        assert (await http.patch(path, json=body, headers=tagged)).status_code == 412
+        assert (await http.delete(path, headers=tagged)).status_code == 412
+        answer = await http.patch(path, json=body, headers={"If-Match": "*"})
+        assert (answer.status_code, answer.json()["name"]) == (200, "Polska")
+
+
+class CountryName(BaseModel):
+    """What of a country changes."""
+
+    name: str = ""
 
 
 def authors(alchemy: Any, **options: Any) -> CRUDRouter[Any, Any, Any, Any, Any]:

@@ -146,8 +146,7 @@ class _Assembly:
         return None if own is None else own.read
 
     def _precondition(self, dependency: Any) -> dict[str, Any]:
-        if not self._resource.has_version and dependency is not self._resource.put_precondition:
-            return {}
+        # Without a version too: no row has the entity tag that a client then names.
         return {"precondition": Annotated[Precondition, Depends(dependency)]}
 
     def _made(
