@@ -71,6 +71,23 @@ async def test_a_row_without_a_version_has_no_tag(library: Library) -> None:
         assert (answer.status_code, answer.json()["name"]) == (200, "Polska")
 
 
+async def test_a_tag_among_many_is_told_by_its_index(sqlite_library: Library) -> None:
+    """One that is missing where it is required, and one that is none, are failures of an item."""
+    app, alchemy = sqlite_library.app()
+    app.include_router(authors(alchemy, require_if_match=True, bulk=5))
+    async with sqlite_library.client(app) as http:
+        created = await http.post("/authors", json={"name": "Ann"})
+        key, etag = created.json()["id"], created.headers["etag"]
+        tags = ({"if_match": etag}, {}, {"if_match": "none"})
+        items = [{"id": key, "changes": {"name": "Bob"}, **tag} for tag in tags]
+        refused = await http.patch("/authors", json=items)
+        told = [(error["index"], error["status"]) for error in refused.json()["errors"]]
+        assert (refused.status_code, told) == (422, [(1, 428), (2, 422)])
+        one = await http.patch("/authors", json=items[1:2])
+        assert (one.status_code, one.json()["type"]) == (428, "urn:holdfast:problem:bulk-failed")
+        assert (await http.patch("/authors", json=items[:1])).status_code == 200
+
+
 class CountryName(BaseModel):
     """What of a country changes."""
 

@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from holdfast.crud.conditions import EntityTags
 from holdfast.crud.keys import key_annotation
 from holdfast.errors import ConfigurationError
+from holdfast.problems import Problem, ProblemError
+from holdfast.query.all_or_nothing import bulk_failed
 from holdfast.query.attributes import Attribute
 from holdfast.query.bulk_update import RowChange
 from holdfast.query.preconditions import Precondition
 
-__all__ = ("change_model", "row_change")
+__all__ = ("change_model", "row_changes")
 
 _TAG = "The ETag that was read, as for `If-Match`."
 
@@ -50,17 +52,32 @@ def change_model(
     return create_model(name, __config__=config, **members)
 
 
-def row_change(change: Any, key: Sequence[Attribute], *, required: bool) -> RowChange:
-    """Return one change among many as it is carried out.
+def row_changes(
+    changes: Sequence[Any], key: Sequence[Attribute], *, required: bool
+) -> list[RowChange]:
+    """Return changes as they are carried out.
 
     Args:
-        change: An instance of the model.
+        changes: Instances of the model.
         key: The key's attributes.
-        required: Whether it needs an entity tag.
+        required: Whether each needs an entity tag.
 
     Raises:
-        ProblemError: 428 where it lacks one.
+        ProblemError: Of those whose entity tag is missing (428) or none (422), by their index.
     """
+    made: list[RowChange] = []
+    failures: list[tuple[int, Problem]] = []
+    for index, change in enumerate(changes):
+        try:
+            made.append(_row_change(change, key, required=required))
+        except ProblemError as error:
+            failures.append((index, error.problem))
+    if failures:
+        raise bulk_failed(failures)
+    return made
+
+
+def _row_change(change: Any, key: Sequence[Attribute], *, required: bool) -> RowChange:
     condition = Precondition.from_headers(getattr(change, "if_match", None), None)
     if required:
         condition.require()

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 from starlette.concurrency import run_in_threadpool
 
-from holdfast.crud.change import row_change
+from holdfast.crud.change import row_changes
 from holdfast.crud.keys import Key, key_of
 from holdfast.crud.listing import Listed
 from holdfast.query.all_or_nothing import Explain
@@ -218,7 +218,7 @@ class Rows(Generic[ModelT]):
         """
         given: dict[str, Any] = {"explain": self._explain, **self._by_key, **self._answered(read)}
         required = self.resource.declaration.require_if_match
-        each = [row_change(change, self.resource.key, required=required) for change in changes]
+        each = row_changes(changes, self.resource.key, required=required)
         writing = self.resource.writing
         return await self.run(lambda _: writing.update_many(self.service, each, **given))
 
