@@ -7,10 +7,10 @@ from holdfast.crud.operation import OperationName
 from holdfast.plan.nodes import ColumnField, Node
 from holdfast.query.attributes import Attribute
 
-__all__ = ("TO_ONE_ROW", "operation_links")
+__all__ = ("operation_links",)
 
-TO_ONE_ROW: tuple[OperationName, ...] = ("get", "update", "put", "delete", "restore")
-"""The operations that are about a row with a known key."""
+# The operations that are about a row with a known key.
+_TO_ONE_ROW: frozenset[OperationName] = frozenset({"get", "update", "put", "delete", "restore"})
 
 _FROM: Mapping[OperationName, str] = {
     "list": "$response.body#/items/0/",
@@ -49,7 +49,7 @@ def operation_links(
             "parameters": {**path, **(tag if tagged and target in _CONDITIONAL else {})},
         }
         for target, name in targets
-        if target in TO_ONE_ROW
+        if target in _TO_ONE_ROW
     }
 
 

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session, scoped_session
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.crud.change import row_changes
-from holdfast.crud.keys import Key, key_of
+from holdfast.crud.keys import Key
 from holdfast.crud.listing import Listed
 from holdfast.query.all_or_nothing import Explain
 from holdfast.query.bulk_delete import RowKey, delete_rows
 from holdfast.query.delete import delete_row, restore_row
 from holdfast.query.lookup import find
-from holdfast.query.preconditions import UNCONDITIONAL, Precondition, etag_of
+from holdfast.query.preconditions import UNCONDITIONAL, Precondition
 from holdfast.query.scope import RowScope
 
 if TYPE_CHECKING:
@@ -247,14 +247,6 @@ class Rows(Generic[ModelT]):
         if isinstance(session, AsyncSession):
             return await session.run_sync(work)
         return await run_in_threadpool(work, cast("Session", session))
-
-    def etag(self, row: ModelT) -> str | None:
-        """Return a row's entity tag; None where its model has no version."""
-        return etag_of(row)
-
-    def key_of(self, row: ModelT) -> Key:
-        """Return the values that say in a URL which row it is."""
-        return key_of(row, self.resource.key)
 
     @property
     def _by_key(self) -> dict[str, Any]:
