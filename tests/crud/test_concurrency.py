@@ -78,7 +78,7 @@ async def test_a_tag_among_many_is_told_by_its_index(sqlite_library: Library) ->
     async with sqlite_library.client(app) as http:
         created = await http.post("/authors", json={"name": "Ann"})
         key, etag = created.json()["id"], created.headers["etag"]
-        tags = ({"if_match": etag}, {}, {"if_match": "none"})
+        tags: list[dict[str, str]] = [{"if_match": etag}, {}, {"if_match": "none"}]
         items = [{"id": key, "changes": {"name": "Bob"}, **tag} for tag in tags]
         refused = await http.patch("/authors", json=items)
         told = [(error["index"], error["status"]) for error in refused.json()["errors"]]

@@ -25,7 +25,7 @@ def check_forms(options: Mapping[str, Any]) -> None:
         fits, remedy = _FORMS.get(name, (_is_anything, ""))
         # None is what leaving an option out comes to.
         if value is not None and not fits(value):
-            shown = str(value) if isinstance(value, QueryableAttribute) else repr(value)
+            shown = str(value) if _is_attribute(value) else repr(value)
             raise ConfigurationError(f"{name}={shown} has another form. Write {remedy}.")
 
 

@@ -177,7 +177,9 @@ def _checked(operations: Operations) -> dict[OperationName, Operation]:
         raise ConfigurationError(
             f"There is no operation {unknown[0]!r}. Write one of {', '.join(known)}."
         )
-    own = {name: operation for name, operation in operations.items() if operation is not None}
+    own: dict[OperationName, Operation] = {
+        name: operation for name, operation in operations.items() if operation is not None
+    }
     for name, operation in cast("Mapping[str, Any]", own).items():
         if not isinstance(operation, Operation):
             raise ConfigurationError(
