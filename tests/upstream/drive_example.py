@@ -6,6 +6,7 @@ as JSON to standard output. `{id}` in a path is the id that the last answer with
 
 import asyncio
 import json
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -50,3 +51,6 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
+    sys.stdout.flush()
+    # The threads of obstore, which is native, now and then abort an interpreter that shuts down.
+    os._exit(0)
